@@ -1,0 +1,1 @@
+//! Everything that speaks a sender's dialect: signatures, postback parameters, JSON events, files. Stateless.

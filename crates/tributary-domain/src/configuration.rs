@@ -1,0 +1,361 @@
+//! What the operator sets up: brands, campaigns, partners, links, plans, sources; versioned in time.
+//!
+//! An entity is a list of versions, each in force from a moment on. A fact is judged by the version in force when
+//! it happened; what happened before the first version is judged by the first.
+
+use std::collections::HashMap;
+
+use crate::click_id::LinkFingerprint;
+use crate::ids::{BrandKey, CampaignKey, Goal, LinkKey, PartnerKey, PlanKey, PromoCode, SourceKey};
+use crate::money::{Currency, Money};
+use crate::time::{Span, Timestamp};
+
+/// Versions of one entity, oldest first.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Versions<T>(Vec<(Timestamp, T)>);
+
+impl<T> Versions<T> {
+    /// One version, in force always.
+    #[must_use]
+    pub fn always(value: T) -> Self {
+        Self(vec![(Timestamp(i64::MIN), value)])
+    }
+
+    /// Adds a version, or replaces the one that starts at the same moment.
+    pub fn add(&mut self, effective_from: Timestamp, value: T) {
+        match self.0.binary_search_by_key(&effective_from, |(from, _)| *from) {
+            Ok(place) => self.0[place].1 = value,
+            Err(place) => self.0.insert(place, (effective_from, value)),
+        }
+    }
+
+    /// The version in force at a moment.
+    #[must_use]
+    pub fn at(&self, moment: Timestamp) -> &T {
+        let after = self.0.partition_point(|(from, _)| *from <= moment);
+        &self.0[after.saturating_sub(1)].1
+    }
+
+    /// The newest version.
+    #[must_use]
+    pub fn latest(&self) -> &T {
+        &self.0[self.0.len() - 1].1
+    }
+
+    /// All versions with the moment each begins, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &(Timestamp, T)> {
+        self.0.iter()
+    }
+}
+
+/// How far down the funnel a campaign aims; decides the windows it starts with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Tier {
+    /// 30 days.
+    Awareness,
+    /// 14 days.
+    Consideration,
+    /// 7 days.
+    Conversion,
+}
+
+impl Tier {
+    /// Reads the published name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        match name {
+            "awareness" => Some(Self::Awareness),
+            "consideration" => Some(Self::Consideration),
+            "conversion" => Some(Self::Conversion),
+            _ => None,
+        }
+    }
+
+    /// The click-through window of the tier, from the commissioning text.
+    #[must_use]
+    pub const fn click_window(self) -> Span {
+        match self {
+            Self::Awareness => Span::days(30),
+            Self::Consideration => Span::days(14),
+            Self::Conversion => Span::days(7),
+        }
+    }
+}
+
+/// An attribution model with its parameters.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Model {
+    /// All to the first touchpoint.
+    FirstTouch,
+    /// All to the last touchpoint.
+    LastTouch,
+    /// Equal shares.
+    Linear,
+    /// A fixed share to the last touchpoint, the rest equally to the earlier ones; a single one takes all.
+    WeightedLastTouch {
+        /// Share of the last touchpoint in millionths (600,000 = 60 %).
+        last_share_ppm: u32,
+    },
+}
+
+impl Model {
+    /// The published name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::FirstTouch => "first_touch",
+            Self::LastTouch => "last_touch",
+            Self::Linear => "linear",
+            Self::WeightedLastTouch { .. } => "weighted_last_touch",
+        }
+    }
+}
+
+/// A brand.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Brand {
+    /// Its name for people.
+    pub name: String,
+    /// The currency that events without one are refused in favour of naming; shown in pages.
+    pub currency: Currency,
+    /// Where clicks on unknown links are sent; without it they get a 404 page.
+    pub fallback_url: Option<String>,
+    /// More distinct customers than this on one visitor, e-mail or device, and it no longer joins people.
+    pub most_customers_per_identifier: u32,
+}
+
+/// A campaign.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Campaign {
+    /// Its brand.
+    pub brand: BrandKey,
+    /// Its tier.
+    pub tier: Tier,
+    /// Where links lead unless they have their own destination.
+    pub destination: String,
+    /// Hosts that `to=` and links may lead to, beside the destination's own.
+    pub allowed_hosts: Vec<String>,
+    /// Name of the parameter that carries the click id to the destination.
+    pub click_parameter: String,
+    /// How long a click may earn credit.
+    pub click_window: Span,
+    /// How long an impression may earn credit.
+    pub view_window: Span,
+    /// Touchpoints of one partner closer together than this are one visit.
+    pub visit_gap: Span,
+    /// Who gets which share.
+    pub model: Model,
+    /// What is paid for it.
+    pub plan: Option<PlanKey>,
+    /// Whether its links redirect and count.
+    pub active: bool,
+}
+
+/// What a partner is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum PartnerKind {
+    /// Publisher.
+    Affiliate,
+    /// Influencer.
+    Creator,
+    /// Introducing broker.
+    IntroducingBroker,
+    /// Network of publishers.
+    Network,
+}
+
+/// A partner.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Partner {
+    /// Its brand.
+    pub brand: BrandKey,
+    /// Its name for people.
+    pub name: String,
+    /// What it is.
+    pub kind: PartnerKind,
+    /// Who recruited it.
+    pub parent: Option<PartnerKey>,
+    /// A plan of its own, before the campaign's.
+    pub plan: Option<PlanKey>,
+    /// Whether its money is held.
+    pub on_hold: bool,
+    /// Whether its links work.
+    pub active: bool,
+    /// Smallest payout per currency; smaller balances roll over.
+    pub minimum_payout: Vec<Money>,
+}
+
+/// A link or promo code: partner x campaign x destination.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Link {
+    /// Its brand.
+    pub brand: BrandKey,
+    /// Whose it is.
+    pub partner: PartnerKey,
+    /// What it promotes.
+    pub campaign: CampaignKey,
+    /// Its own destination, else the campaign's.
+    pub destination: Option<String>,
+    /// The promo code that stands for this link, if any.
+    pub promo_code: Option<PromoCode>,
+    /// Whether it works.
+    pub active: bool,
+}
+
+/// What a plan pays for one goal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rate {
+    /// A fixed amount for each conversion, shared by attribution.
+    CostPerAction(Money),
+    /// A share of the conversion's value, in millionths (100,000 = 10 %).
+    Percentage {
+        /// Millionths of the value.
+        ppm: u32,
+    },
+}
+
+/// A commission plan.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Plan {
+    /// Its brand.
+    pub brand: BrandKey,
+    /// What each goal pays.
+    pub rules: Vec<(Goal, Rate)>,
+    /// How long an approved commission waits before it is payable, counted from the conversion.
+    pub hold: Span,
+    /// Whether conversions are approved without the operator's word.
+    pub approves_automatically: bool,
+}
+
+/// How a source proves who it is.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Source {
+    /// Its brand.
+    pub brand: BrandKey,
+    /// Name of the decoder for `/postback` and `/webhooks`, such as `tributary`, `everflow`.
+    pub adapter: String,
+    /// Secrets that are live, newest first; each may have an end.
+    pub secrets: Vec<(Secret, Option<Timestamp>)>,
+    /// Whether a postback may come without secret, trusted by its unguessable click id alone.
+    pub accepts_unsigned_postbacks: bool,
+    /// Events per second; `None` is unlimited.
+    pub rate_limit: Option<u32>,
+    /// Sources with the same namespace speak about the same transactions; its own key by default.
+    pub transaction_namespace: String,
+    /// The currency of amounts without one; without it such events are refused.
+    pub default_currency: Option<Currency>,
+    /// Decimal comma instead of point.
+    pub decimal_comma: bool,
+    /// Own names for parameters, before the adapter's: (name as sent, canonical field).
+    pub aliases: Vec<(String, String)>,
+    /// Answer of successful postbacks as plain text, for old systems.
+    pub plain_answer: Option<String>,
+}
+
+/// A shared secret; never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub Vec<u8>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// The whole set-up, as one value that is swapped when it changes.
+#[derive(Clone, Debug, Default)]
+pub struct Configuration {
+    /// Counts the changes that were applied.
+    pub revision: u64,
+    /// Brands by key.
+    pub brands: HashMap<BrandKey, Versions<Brand>>,
+    /// Campaigns by brand and key.
+    pub campaigns: HashMap<(BrandKey, CampaignKey), Versions<Campaign>>,
+    /// Partners by brand and key.
+    pub partners: HashMap<(BrandKey, PartnerKey), Versions<Partner>>,
+    /// Links by key; short keys are unique in the whole installation, since `/c/{link}` names no brand.
+    pub links: HashMap<LinkKey, Versions<Link>>,
+    /// Plans by brand and key.
+    pub plans: HashMap<(BrandKey, PlanKey), Versions<Plan>>,
+    /// Sources by key; unique in the whole installation, since `/postback/{source}` names no brand.
+    pub sources: HashMap<SourceKey, Versions<Source>>,
+    /// Links by the fingerprint inside click ids; filled by [`Configuration::index`].
+    pub link_fingerprints: HashMap<LinkFingerprint, LinkKey>,
+    /// Links by promo code; filled by [`Configuration::index`].
+    pub promo_codes: HashMap<(BrandKey, PromoCode), LinkKey>,
+}
+
+impl Configuration {
+    /// Fills the look-ups that are derived from the links. Call it after the links are in place.
+    pub fn index(&mut self) {
+        self.link_fingerprints.clear();
+        self.promo_codes.clear();
+        for (key, versions) in &self.links {
+            for (_, link) in versions.iter() {
+                self.link_fingerprints.insert(LinkFingerprint::of(&link.brand, key), key.clone());
+                if let Some(code) = &link.promo_code {
+                    self.promo_codes.insert((link.brand.clone(), code.clone()), key.clone());
+                }
+            }
+        }
+    }
+
+    /// The link in force at a moment.
+    #[must_use]
+    pub fn link(&self, key: &LinkKey, at: Timestamp) -> Option<&Link> {
+        self.links.get(key).map(|versions| versions.at(at))
+    }
+
+    /// The campaign in force at a moment.
+    #[must_use]
+    pub fn campaign(&self, brand: &BrandKey, key: &CampaignKey, at: Timestamp) -> Option<&Campaign> {
+        self.campaigns.get(&(brand.clone(), key.clone())).map(|versions| versions.at(at))
+    }
+
+    /// The partner in force at a moment.
+    #[must_use]
+    pub fn partner(&self, brand: &BrandKey, key: &PartnerKey, at: Timestamp) -> Option<&Partner> {
+        self.partners.get(&(brand.clone(), key.clone())).map(|versions| versions.at(at))
+    }
+
+    /// The plan in force at a moment.
+    #[must_use]
+    pub fn plan(&self, brand: &BrandKey, key: &PlanKey, at: Timestamp) -> Option<&Plan> {
+        self.plans.get(&(brand.clone(), key.clone())).map(|versions| versions.at(at))
+    }
+
+    /// The source in force at a moment.
+    #[must_use]
+    pub fn source(&self, key: &SourceKey, at: Timestamp) -> Option<&Source> {
+        self.sources.get(key).map(|versions| versions.at(at))
+    }
+
+    /// The namespace that a source's transaction ids live in.
+    #[must_use]
+    pub fn transaction_namespace<'a>(&'a self, source: &'a SourceKey, at: Timestamp) -> &'a str {
+        self.source(source, at).map_or(source.as_str(), |found| found.transaction_namespace.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_in_force_is_the_last_that_began() {
+        let mut versions = Versions::always("first");
+        versions.add(Timestamp(100), "second");
+        versions.add(Timestamp(200), "third");
+        for (moment, expected) in [(0, "first"), (99, "first"), (100, "second"), (199, "second"), (200, "third")] {
+            assert_eq!(*versions.at(Timestamp(moment)), expected);
+        }
+    }
+
+    #[test]
+    fn what_happened_before_the_first_version_is_judged_by_it() {
+        let mut versions = Versions::always("x");
+        versions.0.clear();
+        versions.add(Timestamp(100), "first");
+        assert_eq!(*versions.at(Timestamp(1)), "first");
+    }
+}

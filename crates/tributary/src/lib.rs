@@ -1,0 +1,1 @@
+//! The application: edge, engine, command line and pages in one executable.
