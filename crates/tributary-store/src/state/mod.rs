@@ -1,0 +1,356 @@
+//! The store port: derived state and configuration.
+//!
+//! # Contract
+//! * **One writer.** One engine writes a store at a time. [`StateWriter::commit`] names the checkpoint that it started from and fails with
+//!   [`StateError::CheckpointMoved`] when another writer was there first; nothing of it is kept then.
+//! * **All or nothing.** Everything in a [`Commit`], the checkpoint included, becomes visible together or not at all, and survives
+//!   power loss when `commit` returns.
+//! * **Readers** ([`StateReader`]) run beside the writer, never wait for it, and see whole commits.
+//! * **No decisions.** The store keeps what it is given. What a fact leads to is decided in `tributary-domain`; what changed is
+//!   decided in the engine.
+//! * Both engines (SQLite, PostgreSQL) pass the same suite (`crate::suite::state`).
+//!
+//! # Adding something that is stored
+//! Type here, a column or table in both migrations (same number, same name), both engines, a case in the suite.
+
+pub mod postgres;
+pub mod sqlite;
+
+use std::collections::{HashMap, HashSet};
+
+use thiserror::Error;
+use tributary_domain::fact::{EventKind, Fact, PayoutPlan, PayoutStep};
+use tributary_domain::identity::NodeKey;
+use tributary_domain::ids::{BrandKey, CommissionId, EventId, PartnerKey, SourceKey, TransactionId};
+use tributary_domain::ledger::{Account, CommissionState, Entry};
+use tributary_domain::money::{Currency, Money};
+use tributary_domain::payout::Line;
+use tributary_domain::reason::Reason;
+use tributary_domain::settlement::Conversion;
+use tributary_domain::time::{Period, Timestamp};
+
+use crate::log::{Sequence, Way};
+
+/// Why the store did not do it.
+#[derive(Debug, Error)]
+pub enum StateError {
+    /// Another engine wrote meanwhile; load again from the checkpoint.
+    #[error("the store is at log record {found}, not {expected}: another engine is writing it")]
+    CheckpointMoved {
+        /// Where the commit started from.
+        expected: u64,
+        /// Where the store is.
+        found: u64,
+    },
+    /// The database failed or cannot be reached.
+    #[error("the store failed: {0}")]
+    Database(String),
+    /// What is stored cannot be read by this version.
+    #[error("the store holds something that cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// A cluster: facts connected by any shared identifier. The number is the log sequence of a fact of it, so that new
+/// clusters lie at the end of indexes; it is not part of the state hash.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct ClusterId(pub u64);
+
+/// A fact as it is stored.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StoredFact {
+    /// Its place in the log.
+    pub sequence: Sequence,
+    /// The cluster it belongs to; `None` for facts without any identifier.
+    pub cluster: ClusterId,
+    /// How it came in.
+    pub way: Way,
+    /// When it was taken in.
+    pub received_at: Timestamp,
+    /// The outcome, as of the last settlement.
+    pub outcome: Reason,
+    /// The fact.
+    pub fact: Fact,
+}
+
+/// Everything known of a cluster.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ClusterContents {
+    /// Its facts with their outcomes, in any order.
+    pub facts: Vec<(Fact, Reason)>,
+    /// Its conversions as they are booked (without `considered`, which is never stored).
+    pub booked: Vec<Conversion>,
+}
+
+/// A conversion that is new or changed, or that no longer stands.
+#[derive(Clone, PartialEq, Debug)]
+pub enum ConversionChange {
+    /// Store it with its credits and commissions, replacing what is there under its event id.
+    Put {
+        /// The cluster it belongs to.
+        cluster: ClusterId,
+        /// The conversion; `considered` is not stored.
+        conversion: Box<Conversion>,
+    },
+    /// Remove it with its credits and commissions. The ledger keeps what was booked.
+    Remove(EventId),
+}
+
+/// A payout and how far it is.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Payout {
+    /// Whose books.
+    pub brand: BrandKey,
+    /// The plan, lines included.
+    pub plan: PayoutPlan,
+    /// The furthest step known.
+    pub step: PayoutStep,
+    /// The payment reference, once settled.
+    pub reference: Option<String>,
+    /// When it was prepared.
+    pub prepared_at: Timestamp,
+    /// When the furthest step happened.
+    pub stepped_at: Timestamp,
+}
+
+/// Where a rollup row belongs.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct RollupKey {
+    /// The tenant.
+    pub brand: BrandKey,
+    /// Start of the UTC hour of the event (the conversion's, for credits).
+    pub hour: Timestamp,
+    /// Campaign key; empty where unknown.
+    pub campaign: String,
+    /// Partner key, `@channel` for other channels, empty for what is not attributed.
+    pub earner: String,
+    /// Currency of the amounts; empty for rows that only count.
+    pub currency: String,
+}
+
+/// What a rollup row adds up; as a change it may be negative.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RollupMeasures {
+    /// Clicks.
+    pub clicks: i64,
+    /// Impressions.
+    pub impressions: i64,
+    /// Millionths of registrations, by credit.
+    pub registrations_ppm: i64,
+    /// Millionths of qualifications, by credit.
+    pub qualifications_ppm: i64,
+    /// Millionths of conversions, by credit; rejected ones are not counted.
+    pub conversions_ppm: i64,
+    /// Credited value in minor units, rejected conversions left out.
+    pub value: i64,
+    /// Credited value that was refunded, in minor units.
+    pub refunded: i64,
+    /// Commission owed in minor units.
+    pub commission: i64,
+}
+
+/// One atomic change of the store.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Commit {
+    /// The checkpoint this was computed from.
+    pub expected_checkpoint: Sequence,
+    /// The checkpoint afterwards: the last log record taken into account.
+    pub checkpoint: Sequence,
+    /// New facts. The encoded form of each (see `crate::wire::fact`) is stored.
+    pub facts: Vec<StoredFact>,
+    /// Outcomes of earlier facts that changed.
+    pub outcomes: Vec<(EventId, Reason)>,
+    /// Identity nodes that are new or moved to another cluster.
+    pub nodes: Vec<(NodeKey, ClusterId)>,
+    /// Clusters that became part of another: every fact, conversion and node of `.0` moves to `.1`.
+    pub merges: Vec<(ClusterId, ClusterId)>,
+    /// Conversions.
+    pub conversions: Vec<ConversionChange>,
+    /// Payouts that are new or took a step; lines are stored when new.
+    pub payouts: Vec<Payout>,
+    /// Ledger entries, numbered and chained by the engine per brand.
+    pub entries: Vec<Entry>,
+    /// Changes of balances, one row per account and currency at most: debits positive.
+    pub balances: Vec<((BrandKey, Account, Currency), i64)>,
+    /// Changes of rollups, one row per key at most.
+    pub rollups: Vec<(RollupKey, RollupMeasures)>,
+    /// Clusters that were settled again and leave the queue.
+    pub resettled: Vec<ClusterId>,
+}
+
+/// The end of a brand's chain of entries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ChainHead {
+    /// Number of the last entry; 0 before the first.
+    pub number: u64,
+    /// Its hash; zeros before the first.
+    pub hash: [u8; 32],
+}
+
+/// What the engine needs: look up, then commit.
+pub trait StateWriter: Send {
+    /// The last log record taken into account (`Sequence(0)` at first).
+    fn checkpoint(&mut self) -> Result<Sequence, StateError>;
+    /// Which of these events are stored already.
+    fn known_events(&mut self, events: &[EventId]) -> Result<HashSet<EventId>, StateError>;
+    /// The clusters of those identity nodes that are known.
+    fn clusters_of_nodes(&mut self, nodes: &[NodeKey]) -> Result<HashMap<NodeKey, ClusterId>, StateError>;
+    /// The clusters that hold these commission lines, for lines that exist.
+    fn clusters_of_commissions(&mut self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, ClusterId>, StateError>;
+    /// Which of these clusters hold at least one action (registration, qualification, conversion), settled or not.
+    fn with_conversions(&mut self, clusters: &[ClusterId]) -> Result<HashSet<ClusterId>, StateError>;
+    /// Everything in these clusters.
+    fn load_clusters(&mut self, clusters: &[ClusterId]) -> Result<HashMap<ClusterId, ClusterContents>, StateError>;
+    /// Minor units of these lines that payouts hold (failed payouts do not); lines without any are absent.
+    fn locked(&mut self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, i64>, StateError>;
+    /// These payouts, if stored.
+    fn payouts(&mut self, ids: &[String]) -> Result<HashMap<String, Payout>, StateError>;
+    /// The end of each brand's chain.
+    fn chain_heads(&mut self) -> Result<HashMap<BrandKey, ChainHead>, StateError>;
+    /// Clusters waiting to be settled again after a change of configuration.
+    fn queued(&mut self, limit: usize) -> Result<Vec<ClusterId>, StateError>;
+    /// Applies a change atomically.
+    fn commit(&mut self, commit: &Commit) -> Result<(), StateError>;
+}
+
+/// One stored version of a set-up entity.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredEntity {
+    /// `brand`, `campaign`, `partner`, `link`, `plan` or `source`.
+    pub kind: String,
+    /// Its brand.
+    pub brand: String,
+    /// Its key.
+    pub key: String,
+    /// In force from; `i64::MIN` microseconds for always.
+    pub effective_from: Timestamp,
+    /// Canonical JSON, sealed by the caller where it holds secrets.
+    pub body: Vec<u8>,
+    /// When it was applied.
+    pub applied_at: Timestamp,
+}
+
+/// The set-up as it is stored; also read by the edge.
+pub trait ConfigurationStore: Send + Sync {
+    /// The revision and every entity version.
+    fn load_configuration(&self) -> Result<(u64, Vec<StoredEntity>), StateError>;
+    /// The revision alone: cheap, polled about once a second.
+    fn configuration_revision(&self) -> Result<u64, StateError>;
+    /// Adds or replaces entity versions (same kind, brand, key and effective_from), raises the revision, and queues for
+    /// settlement every cluster with an action at or after `resettle_from`; all in one transaction. Answers the new revision.
+    fn save_configuration(&self, entities: &[StoredEntity], resettle_from: Timestamp) -> Result<u64, StateError>;
+}
+
+/// Which conversions to list.
+#[derive(Clone, Debug, Default)]
+pub struct ConversionFilter {
+    /// Only this brand.
+    pub brand: Option<BrandKey>,
+    /// Only from this source.
+    pub source: Option<SourceKey>,
+    /// Only in this period, by event time.
+    pub period: Option<Period>,
+    /// Only with this transaction id.
+    pub transaction: Option<TransactionId>,
+    /// Only with a credit or commission of this partner.
+    pub partner: Option<PartnerKey>,
+}
+
+/// A commission line with what surrounds it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CommissionRow {
+    /// Whose books.
+    pub brand: BrandKey,
+    /// The conversion it belongs to.
+    pub conversion: EventId,
+    /// The line as payouts see it.
+    pub line: Line,
+    /// Why it is in its state.
+    pub reason: Reason,
+}
+
+/// Per partner and currency: what he earned and where it is.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CommissionSum {
+    /// Whose books.
+    pub brand: BrandKey,
+    /// Who.
+    pub partner: PartnerKey,
+    /// In which currency.
+    pub currency: Currency,
+    /// State before payment.
+    pub state: CommissionState,
+    /// Reason of that state.
+    pub reason: Reason,
+    /// Number of lines.
+    pub lines: u64,
+    /// Sum owed in minor units.
+    pub owed: i64,
+    /// Sum locked in payouts in minor units.
+    pub locked: i64,
+}
+
+/// Credit of an earner under the live models.
+#[derive(Clone, PartialEq, Debug)]
+pub struct CreditSum {
+    /// Partner key, or `@channel`.
+    pub earner: String,
+    /// Currency; empty for conversions without value.
+    pub currency: String,
+    /// Sum of weight / total weight over the conversions.
+    pub conversions: f64,
+    /// Sum of credited minor units.
+    pub value: i64,
+}
+
+/// What pages, reports and audits read. Lists are in the order of the named key and are paged by it.
+pub trait StateReader: Send + Sync {
+    /// The last log record taken into account.
+    fn checkpoint(&self) -> Result<Sequence, StateError>;
+    /// Number of clusters waiting to be settled again.
+    fn queue_length(&self) -> Result<u64, StateError>;
+    /// Facts per brand and kind with their number.
+    fn fact_counts(&self) -> Result<Vec<(BrandKey, EventKind, u64)>, StateError>;
+    /// The newest facts by log order, newest first.
+    fn latest_facts(&self, brand: Option<&BrandKey>, limit: usize) -> Result<Vec<StoredFact>, StateError>;
+    /// Facts after a log sequence, in its order.
+    fn facts_after(&self, after: Sequence, limit: usize) -> Result<Vec<StoredFact>, StateError>;
+    /// Facts after an event id, in its order: for hashing.
+    fn facts_by_event(&self, after: Option<EventId>, limit: usize) -> Result<Vec<StoredFact>, StateError>;
+    /// One fact.
+    fn fact(&self, event: EventId) -> Result<Option<StoredFact>, StateError>;
+    /// The clusters of known nodes.
+    fn clusters_of_nodes(&self, nodes: &[NodeKey]) -> Result<HashMap<NodeKey, ClusterId>, StateError>;
+    /// Everything in a cluster.
+    fn cluster(&self, cluster: ClusterId) -> Result<ClusterContents, StateError>;
+    /// Clusters that hold facts, after one, in order.
+    fn clusters_after(&self, after: ClusterId, limit: usize) -> Result<Vec<ClusterId>, StateError>;
+    /// Conversions in the order of event ids, with the cluster of each.
+    fn conversions(
+        &self,
+        filter: &ConversionFilter,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<(ClusterId, Conversion)>, StateError>;
+    /// The newest conversions by event id, newest first.
+    fn latest_conversions(&self, brand: Option<&BrandKey>, limit: usize) -> Result<Vec<Conversion>, StateError>;
+    /// Commission lines of a brand in the order of their ids.
+    fn commissions(&self, brand: &BrandKey, after: Option<CommissionId>, limit: usize) -> Result<Vec<CommissionRow>, StateError>;
+    /// One commission line.
+    fn commission(&self, id: CommissionId) -> Result<Option<CommissionRow>, StateError>;
+    /// Sums of commission lines.
+    fn commission_sums(&self) -> Result<Vec<CommissionSum>, StateError>;
+    /// Sums of credits of a brand in a period (all time without one).
+    fn credit_sums(&self, brand: &BrandKey, period: Option<Period>) -> Result<Vec<CreditSum>, StateError>;
+    /// Payouts, newest first; of one run if given.
+    fn payouts(&self, run: Option<&str>, limit: usize) -> Result<Vec<Payout>, StateError>;
+    /// One payout.
+    fn payout(&self, id: &str) -> Result<Option<Payout>, StateError>;
+    /// Every balance, in order of brand, account and currency; debits positive.
+    fn balances(&self) -> Result<Vec<(BrandKey, Account, Money)>, StateError>;
+    /// Entries of a brand after a number, in its order.
+    fn entries(&self, brand: &BrandKey, after: u64, limit: usize) -> Result<Vec<Entry>, StateError>;
+    /// Entries that name this subject (a commission line or payout).
+    fn entries_of(&self, subject: &str) -> Result<Vec<Entry>, StateError>;
+    /// Rollup rows after a key, in its order; rows whose measures are all zero are left out.
+    fn rollups(&self, after: Option<&RollupKey>, limit: usize) -> Result<Vec<(RollupKey, RollupMeasures)>, StateError>;
+}
