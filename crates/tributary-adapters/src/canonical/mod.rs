@@ -1,0 +1,30 @@
+//! The one validated event that every way in produces.
+//!
+//! [`fields_from_json`], [`fields_from_query`] and [`crate::import`] make [`Fields`]; [`decode`] makes an
+//! [`IncomingEvent`] of them or a [`Refusal`] that names the field; [`content_fingerprint`] and [`deduplication_key`]
+//! say when two of them are the same, whatever the dialect, the order of parameters or the way in.
+
+mod bodies;
+mod collect;
+mod decode;
+mod event;
+mod fields;
+mod json;
+mod names;
+mod query;
+mod refusal;
+mod sameness;
+mod values;
+
+pub use decode::{decode, decode_internal};
+pub use event::{DecodingRules, IncomingBody, IncomingEvent, Personal, PersonalData};
+pub use fields::{Field, Fields, Form, LONGEST_NAME, LONGEST_VALUE, MOST_FIELDS};
+pub use json::{LONGEST_EVENT, fields_from_json, json_events};
+pub use names::{Target, is_canonical_field, nearest_field};
+pub use query::fields_from_query;
+pub use refusal::Refusal;
+pub use sameness::{content_fingerprint, deduplication_key};
+
+pub(crate) use names::{CANONICAL, nearest, target};
+pub(crate) use query::decode_component;
+pub(crate) use refusal::shortened;
