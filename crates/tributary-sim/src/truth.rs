@@ -135,6 +135,14 @@ impl ConversionTruth {
             value_minor,
         }
     }
+
+    /// Whether explaining this conversion shows much: money, several touchpoints, and not all of one earner.
+    #[must_use]
+    pub fn is_instructive(&self) -> bool {
+        let paid =
+            matches!(self.first, Some(Earner::Partner(_))) && matches!(self.last, Some(Earner::Partner(_)));
+        self.value_minor > 0 && self.touchpoints.len() >= 3 && self.first != self.last && paid
+    }
 }
 
 fn window_of(touch: &Touch) -> Span {

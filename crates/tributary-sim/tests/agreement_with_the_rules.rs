@@ -26,7 +26,7 @@ fn settlement_finds_the_first_and_last_touch_that_the_simulator_knows_of() {
     let configuration = configuration();
     let at = Timestamp::parse("2026-01-05T10:00:00Z").unwrap();
     let (mut compared, mut attributed) = (0, 0);
-    for number in 0..6_000 {
+    for number in 0..10_000 {
         let label = if number % 100 == 99 { Label::SelfReferral } else { Label::Genuine };
         let journey = walk(&Start { seed: 20, number, at, label, most_clicks: 50 });
         let facts: Vec<Fact> = shuffle(journey.events.iter().map(fact).collect(), number);

@@ -94,7 +94,7 @@ impl Walker {
             mark,
             number: start.number,
             label: start.label,
-            now: start.at,
+            now: whole_milliseconds(start.at),
             clicks_left: start.most_clicks.max(1),
             clicks: 0,
             customer: None,
@@ -112,9 +112,7 @@ impl Walker {
     }
 
     fn wait(&mut self, low: Span, high: Span) {
-        self.now = self.now.plus(Span(self.random.between(low.0, high.0)));
-        // Whole milliseconds: what senders write.
-        self.now = Timestamp(self.now.0 - self.now.0.rem_euclid(1000));
+        self.now = whole_milliseconds(self.now.plus(Span(self.random.between(low.0, high.0))));
     }
 
     /// Sends an event that happens now. The sender's clock is what the caller put into it, or right.
@@ -135,6 +133,11 @@ impl Walker {
             event,
         });
     }
+}
+
+/// What senders write.
+fn whole_milliseconds(moment: Timestamp) -> Timestamp {
+    Timestamp(moment.0 - moment.0.rem_euclid(1000))
 }
 
 #[cfg(test)]
@@ -170,7 +173,7 @@ mod tests {
     #[test]
     fn all_six_kinds_of_deed_occur() {
         let mut kinds = std::collections::BTreeMap::new();
-        for number in 0..3_000 {
+        for number in 0..9_000 {
             for event in journey(number, Label::Genuine).events {
                 *kinds.entry(event.event.event_type).or_insert(0) += 1;
             }

@@ -72,9 +72,9 @@ enum Aim {
 /// One person's whole story.
 pub(super) fn live(walker: &mut Walker) {
     let aim = match walker.random.below(1000) {
-        0..640 => Aim::LookAround,
-        640..820 => Aim::Join,
-        820..970 => Aim::Buy,
+        0..780 => Aim::LookAround,
+        780..890 => Aim::Join,
+        890..975 => Aim::Buy,
         _ if walker.label == Label::ViralSpike => Aim::LookAround,
         _ => Aim::BuyUnbidden,
     };
