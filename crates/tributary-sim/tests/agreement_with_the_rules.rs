@@ -1,5 +1,7 @@
 //! The simulator's truth and the domain's settlement are written apart from each other and must agree on every journey.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 use tributary_domain::attribution::{Earner as Settled, TouchKind};
 use tributary_domain::click_id::ClickId;
 use tributary_domain::configuration::{
