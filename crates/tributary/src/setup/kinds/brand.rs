@@ -1,0 +1,33 @@
+//! A brand: the advertiser whose sales are tracked.
+
+use serde_json::{Value, json};
+use tributary_domain::configuration::Brand;
+use tributary_domain::money::Currency;
+
+use super::values::{label, web_address};
+use super::{Context, Fields, Problem};
+
+pub(super) const FIELDS: &[&str] = &["name", "currency", "fallback_url", "most_customers_per_identifier"];
+
+/// More customers than this on one visitor or e-mail are a shared device or a test account, not one person.
+const MOST_CUSTOMERS: u32 = 5;
+
+pub(super) fn read(fields: &Fields<'_>, context: &Context<'_>) -> Result<Brand, Problem> {
+    Ok(Brand {
+        name: fields.parsed("name", label)?.unwrap_or_else(|| context.key.to_owned()),
+        currency: fields.required("currency", Currency::parse)?,
+        fallback_url: fields.parsed("fallback_url", web_address)?,
+        most_customers_per_identifier: fields
+            .count("most_customers_per_identifier")?
+            .unwrap_or(MOST_CUSTOMERS),
+    })
+}
+
+pub(super) fn write(brand: &Brand) -> Value {
+    json!({
+        "name": brand.name,
+        "currency": brand.currency.code(),
+        "fallback_url": brand.fallback_url,
+        "most_customers_per_identifier": brand.most_customers_per_identifier,
+    })
+}
