@@ -12,5 +12,6 @@
 //! [`canonical::Refusal`] that names the field and the remedy.
 
 pub mod canonical;
+pub mod import;
 pub mod postback;
 pub mod signature;

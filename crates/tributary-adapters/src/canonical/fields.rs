@@ -69,6 +69,12 @@ impl Fields {
         Ok(())
     }
 
+    /// Fields that the program itself makes, within all bounds.
+    pub(crate) fn of_known(fields: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let field = |(name, value): (&str, String)| Field { name: name.to_owned(), value, form: Form::Text };
+        Self(fields.into_iter().map(field).collect())
+    }
+
     /// Adds all fields of another set, such as a form's after its query string's.
     ///
     /// # Errors

@@ -191,14 +191,23 @@ pub fn nearest_field(name: &str) -> Option<&'static str> {
     nearest(name, CANONICAL.iter().map(|(known, _)| *known).chain(PARAMETERS))
 }
 
-/// The candidate within a third of the name's length (at least one edit, at most three), the nearest first.
+/// The candidate that an unknown name probably means: one that continues it (`customer` for `customer_id`), else the one
+/// with the fewest slips within a third of the name's length (at least one, at most three).
 pub(crate) fn nearest<'c>(name: &str, candidates: impl Iterator<Item = &'c str>) -> Option<&'c str> {
+    const SHORTEST_BEGINNING: usize = 3;
     let folded: String =
         name.chars().take(64).flat_map(char::to_lowercase).map(|c| if c == '-' { '_' } else { c }).collect();
-    let reach = (folded.chars().count() / 3).clamp(1, 3);
+    let length = folded.chars().count();
+    let reach = (length / 3).clamp(1, 3);
     candidates
-        .map(|candidate| (strsim::osa_distance(&folded, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= reach)
+        .filter_map(|candidate| {
+            let lowered = candidate.to_lowercase();
+            if length >= SHORTEST_BEGINNING && lowered.starts_with(&folded) {
+                return Some((0, candidate));
+            }
+            Some((strsim::osa_distance(&folded, &lowered), candidate))
+                .filter(|(distance, _)| *distance <= reach)
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
