@@ -1,5 +1,7 @@
 //! The application: edge, engine, command line and pages in one executable.
 
+pub mod cli;
 pub mod nearest;
 pub mod settings;
 pub mod setup;
+pub mod telemetry;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `tributary` command.
+
+fn main() -> std::process::ExitCode {
+    tributary::cli::run()
+}

@@ -103,15 +103,13 @@ impl Default for Limits {
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EdgeSettings {
-    /// How far a signed timestamp may be from the clock.
-    pub signature_tolerance_seconds: u64,
     /// How far in the future an event's own time may lie.
     pub future_tolerance_seconds: u64,
 }
 
 impl Default for EdgeSettings {
     fn default() -> Self {
-        Self { signature_tolerance_seconds: 300, future_tolerance_seconds: 300 }
+        Self { future_tolerance_seconds: 300 }
     }
 }
 

@@ -1,6 +1,8 @@
 //! A source: an authenticated sender of events.
 
 use serde_json::{Value, json};
+use tributary_adapters::canonical::{is_canonical_field, nearest_field};
+use tributary_adapters::postback::{PostbackProfile, default_profile};
 use tributary_domain::configuration::{Secret, Source};
 use tributary_domain::money::Currency;
 use tributary_domain::time::Timestamp;
@@ -41,14 +43,14 @@ pub(super) fn read(fields: &Fields<'_>, context: &Context<'_>) -> Result<Source,
     let namespace = fields.parsed("transaction_namespace", label)?;
     Ok(Source {
         brand: context.brand.clone(),
-        adapter: fields.parsed("adapter", label)?.unwrap_or_else(|| "tributary".to_owned()),
+        adapter: adapter(fields)?,
         secrets,
         accepts_unsigned_postbacks,
         rate_limit: fields.count("rate_limit")?,
         transaction_namespace: namespace.unwrap_or_else(|| context.key.to_owned()),
         default_currency: fields.parsed("default_currency", Currency::parse)?,
         decimal_comma: fields.flag("decimal_comma", false)?,
-        aliases: fields.pairs("aliases")?,
+        aliases: aliases(fields)?,
         plain_answer: fields.parsed("plain_answer", label)?,
     })
 }
@@ -73,6 +75,29 @@ pub(super) fn write(source: &Source) -> Value {
         "aliases": aliases,
         "plain_answer": source.plain_answer,
     })
+}
+
+/// The dialect that the sender speaks.
+fn adapter(fields: &Fields<'_>) -> Result<String, Problem> {
+    let names = PostbackProfile::NAMES.map(|name| (name, name));
+    Ok(fields.choice("adapter", &names)?.unwrap_or(default_profile().name()).to_owned())
+}
+
+/// Own names of the sender; each must stand for a field that exists.
+fn aliases(fields: &Fields<'_>) -> Result<Vec<(String, String)>, Problem> {
+    let aliases = fields.pairs("aliases")?;
+    match aliases.iter().find(|(_, field)| !is_canonical_field(field)) {
+        None => Ok(aliases),
+        Some((sent, field)) => {
+            let close =
+                nearest_field(field).map_or_else(String::new, |close| format!("; the nearest is `{close}`"));
+            let place = fields.place().field("aliases").field(sent);
+            Err(place.problem(
+                format!("`{field}` is not a field of events{close}"),
+                "docs/events.md lists the fields",
+            ))
+        }
+    }
 }
 
 /// `"text"`, `"env:NAME"`, or `{value: ..., not_after: ...}` for one that is being rotated out.

@@ -1,0 +1,79 @@
+//! The command line: one binary, `tributary`. One file per command, each with its arguments.
+//!
+//! Exit status: 0 done, 1 failed, 2 called wrongly. Results go to standard output, everything else to standard error.
+
+pub mod arguments;
+pub mod config;
+pub mod failure;
+pub mod send;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use arguments::{OutputArgs, OutputFormat, SettingsArgs};
+pub use failure::Failure;
+
+/// Tracks partners' traffic, decides who earned what, and pays it out.
+#[derive(Parser, Debug)]
+#[command(name = "tributary", version, max_term_width = 110, propagate_version = true)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Check or print the start-up settings.
+    Config(config::ConfigArgs),
+    /// Send one signed test event to a running server and print its outcome.
+    Send(send::SendArgs),
+}
+
+/// Runs the command that the process was called with.
+#[must_use]
+pub fn run() -> ExitCode {
+    let line = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) => {
+            // Help and version are errors to clap that go to standard output and end well.
+            let code = if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            return if error.print().is_ok() { code } else { ExitCode::FAILURE };
+        }
+    };
+    let result = match &line.command {
+        Command::Config(args) => config::run(args),
+        Command::Send(args) => send::run(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+/// Prints a line on standard output. A reader that has gone away (`tributary ... | head`) is no failure.
+///
+/// # Errors
+/// Any other failure to write.
+pub(crate) fn print_line(line: impl std::fmt::Display) -> Result<(), Failure> {
+    use std::io::Write;
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+}

@@ -1,0 +1,197 @@
+//! The metrics of Tributary, each with its own method so that names and labels stand in one place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::process;
+use super::registry::{CounterFamily, Gauge, Histogram, head};
+
+/// All metrics of this process. Cheap to clone; clones count into the same figures.
+#[derive(Clone, Debug)]
+pub struct Metrics(Arc<Figures>);
+
+#[derive(Debug)]
+struct Figures {
+    events: CounterFamily<3>,
+    requests: CounterFamily<2>,
+    limits: CounterFamily<1>,
+    append: Histogram,
+    batch: Histogram,
+    settled: CounterFamily<0>,
+    lag: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self(Arc::new(Figures {
+            events: CounterFamily::new(
+                "tributary_events_total",
+                "Events by way in, outcome and reason.",
+                ["way", "outcome", "reason"],
+            ),
+            requests: CounterFamily::new(
+                "tributary_http_requests_total",
+                "HTTP requests by route and status.",
+                ["route", "status"],
+            ),
+            limits: CounterFamily::new(
+                "tributary_limit_hits_total",
+                "Requests refused by a limit.",
+                ["limit"],
+            ),
+            append: Histogram::new(
+                "tributary_log_append_seconds",
+                "Time from handing a record to the log until it is durable.",
+            ),
+            batch: Histogram::new(
+                "tributary_engine_batch_seconds",
+                "Time of one batch of the engine, commit included.",
+            ),
+            settled: CounterFamily::new(
+                "tributary_engine_events_total",
+                "Log records that the engine took into account.",
+                [],
+            ),
+            lag: Gauge::new(
+                "tributary_engine_lag_events",
+                "Log records that the engine has not taken into account yet.",
+            ),
+        }))
+    }
+}
+
+impl Metrics {
+    /// Counts an event: `way` in (`postback`, `webhook`, ...), `outcome` (`accepted`, `duplicate`, `rejected`), and the
+    /// code of its reason.
+    pub fn event(&self, way: &'static str, outcome: &'static str, reason: &'static str) {
+        self.0.events.add([way, outcome, reason], 1);
+    }
+
+    /// Counts an answered request. `route` is the template (`/c/{link}`), never the path that was asked for.
+    pub fn http_request(&self, route: &'static str, status: u16) {
+        self.0.requests.add([route, status_text(status)], 1);
+    }
+
+    /// Counts a refusal by one of the limits in the settings, such as `limits.body_bytes`.
+    pub fn limit_hit(&self, limit: &'static str) {
+        self.0.limits.add([limit], 1);
+    }
+
+    /// Records how long a record waited until it was durable.
+    pub fn log_append(&self, duration: Duration) {
+        self.0.append.observe(duration);
+    }
+
+    /// Records one batch of the engine.
+    pub fn engine_batch(&self, duration: Duration, events: u64) {
+        self.0.batch.observe(duration);
+        self.0.settled.add([], events);
+    }
+
+    /// Sets how many log records the engine has yet to take into account.
+    pub fn set_engine_lag(&self, events: u64) {
+        self.0.lag.set(events);
+    }
+
+    /// Everything in the Prometheus text format; see [`super::CONTENT_TYPE`].
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut out = String::with_capacity(8 << 10);
+        let figures = &self.0;
+        figures.events.render(&mut out);
+        figures.requests.render(&mut out);
+        figures.limits.render(&mut out);
+        figures.append.render(&mut out);
+        figures.settled.render(&mut out);
+        figures.batch.render(&mut out);
+        figures.lag.render(&mut out);
+        head(&mut out, "tributary_build_info", "The running release.", "gauge");
+        out.push_str(concat!("tributary_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1\n"));
+        process::render(&mut out);
+        out
+    }
+}
+
+/// The statuses that are answered, as program text; a label must not be made from input.
+const fn status_text(status: u16) -> &'static str {
+    match status {
+        200 => "200",
+        202 => "202",
+        204 => "204",
+        206 => "206",
+        301 => "301",
+        302 => "302",
+        303 => "303",
+        304 => "304",
+        307 => "307",
+        400 => "400",
+        401 => "401",
+        403 => "403",
+        404 => "404",
+        405 => "405",
+        406 => "406",
+        408 => "408",
+        409 => "409",
+        410 => "410",
+        411 => "411",
+        413 => "413",
+        414 => "414",
+        415 => "415",
+        422 => "422",
+        429 => "429",
+        431 => "431",
+        500 => "500",
+        501 => "501",
+        503 => "503",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_rendered_in_the_prometheus_text_format() {
+        let metrics = Metrics::default();
+        let clone = metrics.clone();
+        for _ in 0..3 {
+            clone.event("postback", "accepted", "recorded");
+        }
+        metrics.http_request("/c/{link}", 302);
+        metrics.http_request("/c/{link}", 799);
+        metrics.log_append(Duration::from_micros(250));
+        metrics.log_append(Duration::from_micros(251));
+        metrics.log_append(Duration::from_secs(60));
+        metrics.engine_batch(Duration::from_millis(3), 512);
+        metrics.set_engine_lag(7);
+        let text = metrics.render();
+        for line in [
+            "# TYPE tributary_events_total counter",
+            "tributary_events_total{way=\"postback\",outcome=\"accepted\",reason=\"recorded\"} 3",
+            "tributary_http_requests_total{route=\"/c/{link}\",status=\"302\"} 1",
+            "tributary_http_requests_total{route=\"/c/{link}\",status=\"other\"} 1",
+            "tributary_log_append_seconds_bucket{le=\"0.0001\"} 0",
+            "tributary_log_append_seconds_bucket{le=\"0.00025\"} 1",
+            "tributary_log_append_seconds_bucket{le=\"0.0005\"} 2",
+            "tributary_log_append_seconds_bucket{le=\"+Inf\"} 3",
+            "tributary_log_append_seconds_sum 60.000501",
+            "tributary_log_append_seconds_count 3",
+            "tributary_engine_events_total 512",
+            "tributary_engine_lag_events 7",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn counting_from_many_threads_loses_nothing() {
+        let metrics = Metrics::default();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..1000).for_each(|_| metrics.event("redirect", "accepted", "recorded")));
+            }
+        });
+        assert!(metrics.render().contains("reason=\"recorded\"} 8000\n"));
+    }
+}
