@@ -3,8 +3,11 @@
 //! # Contract
 //! * **One writer.** One engine writes a store at a time. [`StateWriter::commit`] names the checkpoint that it started from and fails with
 //!   [`StateError::CheckpointMoved`] when another writer was there first; nothing of it is kept then.
-//! * **All or nothing.** Everything in a [`Commit`], the checkpoint included, becomes visible together or not at all, and survives
-//!   power loss when `commit` returns.
+//!   A commit that was computed with an older revision of the set-up fails with [`StateError::ConfigurationMoved`].
+//! * **All or nothing.** Everything in a [`Commit`], the checkpoint included, becomes visible together or not at all. When `commit`
+//!   returns it survives the end of the process, however sudden. A loss of power may take back the last commits, whole ones and only
+//!   from the end: the place in the log goes back with them, and the log, which lost nothing, gives them again.
+//!   [`ConfigurationStore::save_configuration`] is in no log, so what it saved survives a loss of power too.
 //! * **Readers** ([`StateReader`]) run beside the writer, never wait for it, and see whole commits.
 //! * **No decisions.** The store keeps what it is given. What a fact leads to is decided in `tributary-domain`; what changed is
 //!   decided in the engine.
@@ -15,6 +18,7 @@
 
 pub mod postgres;
 pub mod sqlite;
+pub mod subject;
 
 use std::collections::{HashMap, HashSet};
 
@@ -42,6 +46,17 @@ pub enum StateError {
         /// Where the store is.
         found: u64,
     },
+    /// The set-up changed since the commit was computed; load the configuration and compute it again.
+    #[error("the set-up is at revision {found}, not {expected}")]
+    ConfigurationMoved {
+        /// Revision that the commit was computed with.
+        expected: u64,
+        /// Revision of the store.
+        found: u64,
+    },
+    /// Another engine runs on this store.
+    #[error("another engine runs on {0}; stop it first")]
+    InUse(String),
     /// The database failed or cannot be reached.
     #[error("the store failed: {0}")]
     Database(String),
@@ -60,7 +75,7 @@ pub struct ClusterId(pub u64);
 pub struct StoredFact {
     /// Its place in the log.
     pub sequence: Sequence,
-    /// The cluster it belongs to; `None` for facts without any identifier.
+    /// The cluster it belongs to; a fact without any identifier is a cluster of its own.
     pub cluster: ClusterId,
     /// How it came in.
     pub way: Way,
@@ -84,7 +99,8 @@ pub struct ClusterContents {
 /// A conversion that is new or changed, or that no longer stands.
 #[derive(Clone, PartialEq, Debug)]
 pub enum ConversionChange {
-    /// Store it with its credits and commissions, replacing what is there under its event id.
+    /// Store it with its credits and commissions, replacing what is there under its event id. That event is a fact of the same
+    /// cluster, in this commit or an earlier one: it is through the facts that a cluster's conversions are found.
     Put {
         /// The cluster it belongs to.
         cluster: ClusterId,
@@ -155,6 +171,9 @@ pub struct Commit {
     pub expected_checkpoint: Sequence,
     /// The checkpoint afterwards: the last log record taken into account.
     pub checkpoint: Sequence,
+    /// Revision of the set-up it was computed with. A commit computed with an older one fails with
+    /// [`StateError::ConfigurationMoved`]: otherwise a fact could be settled by old rules after the queue was filled.
+    pub configuration_revision: u64,
     /// New facts. The encoded form of each (see `crate::wire::fact`) is stored.
     pub facts: Vec<StoredFact>,
     /// Outcomes of earlier facts that changed.
@@ -198,7 +217,7 @@ pub trait StateWriter: Send {
     fn clusters_of_commissions(&mut self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, ClusterId>, StateError>;
     /// Which of these clusters hold at least one action (registration, qualification, conversion), settled or not.
     fn with_conversions(&mut self, clusters: &[ClusterId]) -> Result<HashSet<ClusterId>, StateError>;
-    /// Everything in these clusters.
+    /// Everything in these clusters. The number of a cluster that became part of another stands for that one.
     fn load_clusters(&mut self, clusters: &[ClusterId]) -> Result<HashMap<ClusterId, ClusterContents>, StateError>;
     /// Minor units of these lines that payouts hold (failed payouts do not); lines without any are absent.
     fn locked(&mut self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, i64>, StateError>;
@@ -345,7 +364,7 @@ pub trait StateReader: Send + Sync {
     fn payouts(&self, run: Option<&str>, limit: usize) -> Result<Vec<Payout>, StateError>;
     /// One payout.
     fn payout(&self, id: &str) -> Result<Option<Payout>, StateError>;
-    /// Every balance, in order of brand, account and currency; debits positive.
+    /// Every balance that is not zero, in order of brand, account and currency; debits positive.
     fn balances(&self) -> Result<Vec<(BrandKey, Account, Money)>, StateError>;
     /// Entries of a brand after a number, in its order.
     fn entries(&self, brand: &BrandKey, after: u64, limit: usize) -> Result<Vec<Entry>, StateError>;

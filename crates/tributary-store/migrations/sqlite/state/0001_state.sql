@@ -57,7 +57,7 @@ CREATE TABLE conversion (
     brand          TEXT    NOT NULL,
     occurred_at    INTEGER NOT NULL,
     transaction_id TEXT,
-    settled        BLOB    NOT NULL
+    settled        TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX conversion_transaction_id ON conversion (transaction_id) WHERE transaction_id IS NOT NULL;
 
@@ -98,7 +98,7 @@ CREATE TABLE payout (
     reference   TEXT,
     prepared_at INTEGER NOT NULL,
     stepped_at  INTEGER NOT NULL,
-    plan        BLOB    NOT NULL
+    plan        TEXT    NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX payout_prepared_at ON payout (prepared_at, id);
 

@@ -1,0 +1,144 @@
+//! The engine's side: look up, then commit.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use rusqlite::Connection;
+use tributary_domain::identity::NodeKey;
+use tributary_domain::ids::{BrandKey, CommissionId, EventId};
+
+use super::connection::{EngineLock, Purpose, open};
+use super::{commit, lookup, rows};
+use crate::log::Sequence;
+use crate::state::{ChainHead, ClusterContents, ClusterId, Commit, Payout, StateError, StateWriter};
+
+/// The one writer of a store. It holds the store's lock as long as it lives.
+#[derive(Debug)]
+pub struct SqliteStateWriter {
+    connection: Connection,
+    _lock: EngineLock,
+}
+
+impl SqliteStateWriter {
+    /// Opens the store at `path`, creating and migrating it, and takes its lock (`path` and `.lock`).
+    ///
+    /// # Errors
+    /// [`StateError::InUse`] when another engine runs on it, also in another process; [`StateError::Database`] when the file cannot
+    /// be opened or migrated.
+    pub fn open(path: &Path) -> Result<Self, StateError> {
+        Self::open_for(path, Purpose::Engine)
+    }
+
+    /// The same for a rebuild into a file of its own: faster, because nothing waits for the disk. After a loss of power such a file
+    /// is worth nothing.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_scratch(path: &Path) -> Result<Self, StateError> {
+        Self::open_for(path, Purpose::Scratch)
+    }
+
+    fn open_for(path: &Path, purpose: Purpose) -> Result<Self, StateError> {
+        let lock = EngineLock::take(path)?;
+        Ok(Self { connection: open(path, purpose)?, _lock: lock })
+    }
+}
+
+impl StateWriter for SqliteStateWriter {
+    fn checkpoint(&mut self) -> Result<Sequence, StateError> {
+        lookup::checkpoint(&self.connection)
+    }
+
+    fn known_events(&mut self, events: &[EventId]) -> Result<HashSet<EventId>, StateError> {
+        let mut statement = self.connection.prepare_cached("SELECT 1 FROM fact WHERE event_id = ?1")?;
+        let mut known = HashSet::new();
+        for event in events {
+            if statement.exists([&event.0[..]])? {
+                known.insert(*event);
+            }
+        }
+        Ok(known)
+    }
+
+    fn clusters_of_nodes(&mut self, nodes: &[NodeKey]) -> Result<HashMap<NodeKey, ClusterId>, StateError> {
+        let transaction = self.connection.transaction()?;
+        lookup::clusters_of_nodes(&transaction, nodes)
+    }
+
+    fn clusters_of_commissions(&mut self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, ClusterId>, StateError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT COALESCE(a.target, c.cluster) FROM commission c LEFT JOIN cluster_alias a ON a.source = c.cluster \
+             WHERE c.id = ?1",
+        )?;
+        let mut clusters = HashMap::with_capacity(lines.len());
+        for line in lines {
+            if let Some(row) = statement.query([&line.0.0[..]])?.next()? {
+                clusters.insert(*line, rows::cluster(row, 0)?);
+            }
+        }
+        Ok(clusters)
+    }
+
+    fn with_conversions(&mut self, clusters: &[ClusterId]) -> Result<HashSet<ClusterId>, StateError> {
+        let transaction = self.connection.transaction()?;
+        let mut statement = transaction.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM fact WHERE cluster = ?1 AND is_action = 1) \
+             OR EXISTS (SELECT 1 FROM cluster_alias a CROSS JOIN fact f ON f.cluster = a.source AND f.is_action = 1 \
+                        WHERE a.target = ?1)",
+        )?;
+        let mut with = HashSet::new();
+        for cluster in clusters {
+            let today = lookup::cluster_of_today(&transaction, rows::stored_number(cluster.0)?)?;
+            if statement.query_row([today], |row| row.get(0))? {
+                with.insert(*cluster);
+            }
+        }
+        Ok(with)
+    }
+
+    fn load_clusters(&mut self, clusters: &[ClusterId]) -> Result<HashMap<ClusterId, ClusterContents>, StateError> {
+        let transaction = self.connection.transaction()?;
+        clusters.iter().map(|cluster| Ok((*cluster, lookup::contents(&transaction, *cluster)?))).collect()
+    }
+
+    fn locked(&mut self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, i64>, StateError> {
+        let transaction = self.connection.transaction()?;
+        lookup::locked(&transaction, lines)
+    }
+
+    fn payouts(&mut self, ids: &[String]) -> Result<HashMap<String, Payout>, StateError> {
+        let transaction = self.connection.transaction()?;
+        let mut payouts = HashMap::with_capacity(ids.len());
+        for id in ids {
+            if let Some(payout) = lookup::payout(&transaction, id)? {
+                payouts.insert(id.clone(), payout);
+            }
+        }
+        Ok(payouts)
+    }
+
+    fn chain_heads(&mut self) -> Result<HashMap<BrandKey, ChainHead>, StateError> {
+        // From brand to brand by the primary key: as many steps as brands, however long the books are.
+        let heads = lookup::all(
+            &self.connection,
+            "WITH RECURSIVE brands (brand) AS (SELECT MIN(brand) FROM ledger_entry UNION ALL \
+                 SELECT (SELECT MIN(e.brand) FROM ledger_entry e WHERE e.brand > brands.brand) FROM brands \
+                 WHERE brands.brand IS NOT NULL) \
+             SELECT e.brand, e.number, e.hash FROM brands CROSS JOIN ledger_entry e \
+             ON e.brand = brands.brand AND e.number = (SELECT MAX(number) FROM ledger_entry WHERE brand = brands.brand)",
+            [],
+            |row| Ok((rows::brand(row, 0)?, ChainHead { number: rows::number(row, 1)?, hash: rows::array(row, 2)? })),
+        )?;
+        Ok(heads.into_iter().collect())
+    }
+
+    fn queued(&mut self, limit: usize) -> Result<Vec<ClusterId>, StateError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let sql = "SELECT cluster FROM resettle_queue ORDER BY cluster LIMIT ?1";
+        lookup::all(&self.connection, sql, [limit], |row| rows::cluster(row, 0))
+    }
+
+    fn commit(&mut self, commit: &Commit) -> Result<(), StateError> {
+        commit::apply(&mut self.connection, commit)
+    }
+}
