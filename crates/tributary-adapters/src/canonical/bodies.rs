@@ -16,6 +16,9 @@ use super::names::Target;
 use super::refusal::{Refusal, shortened};
 use super::values::{Sign, Values, descriptive, read_key};
 
+/// Name and value, as sent.
+type Figure = (Arc<str>, Arc<str>);
+
 /// Most named figures of a measure.
 const MOST_FIGURES: usize = 50;
 
@@ -208,8 +211,8 @@ fn measure(values: &Values<'_>, kind: MeasureKind) -> Result<Measure, Refusal> {
     })
 }
 
-fn figures(values: &Values<'_>) -> Result<Vec<(Arc<str>, Arc<str>)>, Refusal> {
-    let mut figures: Vec<(Arc<str>, Arc<str>)> = Vec::new();
+fn figures(values: &Values<'_>) -> Result<Vec<Figure>, Refusal> {
+    let mut figures: Vec<Figure> = Vec::new();
     for field in &values.collected.figures {
         let name = field.name.split_once('.').map_or(field.name.as_str(), |(_, inner)| inner);
         let value = descriptive(field, 255)?;

@@ -14,6 +14,8 @@ mod names;
 mod query;
 mod refusal;
 mod sameness;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use decode::{decode, decode_internal};

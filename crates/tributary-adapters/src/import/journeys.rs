@@ -10,6 +10,7 @@ use tributary_domain::reason::Reason;
 use tributary_domain::time::{Span, Timestamp};
 
 use super::decimal::rounded_half_even;
+use super::map::{ColumnMap, MapKind};
 use super::reader::Row;
 use crate::canonical::{Fields, Refusal, shortened};
 
@@ -75,6 +76,15 @@ impl JourneyExpander {
     #[must_use]
     pub const fn new(rules: JourneyRules) -> Self {
         Self { rules, people: 0 }
+    }
+
+    /// Starts before the first row of a file with that map; `None` for a map whose rows are events.
+    #[must_use]
+    pub fn of(map: &ColumnMap) -> Option<Self> {
+        match map.kind() {
+            MapKind::Events => None,
+            MapKind::Journeys(rules) => Some(Self::new((**rules).clone())),
+        }
     }
 
     /// How many people the rows so far stood for.

@@ -14,7 +14,7 @@ pub enum MapKind {
     /// One event per row.
     Events,
     /// One marketing path per row, for many people: see [`super::JourneyExpander`].
-    Journeys(JourneyRules),
+    Journeys(Box<JourneyRules>),
 }
 
 /// A column map: the meaning of a file's columns, and what holds for the whole file.

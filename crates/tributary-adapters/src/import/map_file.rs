@@ -66,7 +66,9 @@ fn kind(table: &Table, currency: Option<Currency>) -> Result<MapKind, Refusal> {
         ("events", Some(_)) => Err(Refusal::missing("kind", "the map has a section `journeys`")
             .with_hint("Add `kind = \"journeys\"`.")),
         ("journeys", None) => Err(Refusal::missing("journeys", "`kind = \"journeys\"` needs its section")),
-        ("journeys", Some(section)) => journey_rules(section, currency).map(MapKind::Journeys),
+        ("journeys", Some(section)) => {
+            journey_rules(section, currency).map(|rules| MapKind::Journeys(Box::new(rules)))
+        }
         (other, _) => Err(Refusal::invalid("kind", format!("`{}` is not a kind of map", shortened(other)))
             .with_hint("Kinds are `events` and `journeys`.")),
     }

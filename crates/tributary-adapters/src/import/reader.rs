@@ -75,8 +75,9 @@ pub struct RowReader<R: Read> {
 type Text<R> = BufReader<Chain<Cursor<Vec<u8>>, Unpacked<R>>>;
 
 enum Rows<R: Read> {
-    Csv(Delimited<Text<R>>),
-    Jsonl(JsonLines<Text<R>>),
+    // Boxed: one reader per file, and the state machine's table is large.
+    Csv(Box<Delimited<Text<R>>>),
+    Jsonl(Box<JsonLines<Text<R>>>),
 }
 
 impl<R: Read> RowReader<R> {
@@ -89,8 +90,8 @@ impl<R: Read> RowReader<R> {
         let unpacked = Unpacked::open(input, limits).map_err(|error| unreadable(1, &error))?;
         let input = BufReader::with_capacity(64 * 1024, without_byte_order_mark(unpacked)?);
         let rows = match format {
-            Format::Csv => Rows::Csv(Delimited::open(input, map.clone(), limits)?),
-            Format::Jsonl => Rows::Jsonl(JsonLines::new(input, map.clone(), limits)),
+            Format::Csv => Rows::Csv(Box::new(Delimited::open(input, map.clone(), limits)?)),
+            Format::Jsonl => Rows::Jsonl(Box::new(JsonLines::new(input, map.clone(), limits))),
         };
         Ok(Self { rows, ended: false })
     }

@@ -237,8 +237,8 @@ before_conversion = "1h"
 
 fn journey_map() -> (ColumnMap, JourneyExpander) {
     let map = ColumnMap::parse(JOURNEYS).unwrap();
-    let MapKind::Journeys(rules) = map.kind().clone() else { panic!("a map of journeys") };
-    (map, JourneyExpander::new(rules))
+    let expander = JourneyExpander::of(&map).unwrap();
+    (map, expander)
 }
 
 #[test]
