@@ -11,7 +11,7 @@ root=$(cd "$here/../.." && pwd)
 period=2026-01
 
 if [ -z "${TRIBUTARY:-}" ]; then
-  cargo build --release --quiet --manifest-path "$root/Cargo.toml" -p tributary
+  cargo build --release --locked --manifest-path "$root/Cargo.toml" -p tributary
   TRIBUTARY=${CARGO_TARGET_DIR:-$root/target}/release/tributary
 fi
 if [ -n "${KEEP:-}" ]; then
@@ -32,6 +32,8 @@ say() { printf '\n== %s\n' "$*"; }
 
 PATHS_SECRET=$(python3 -c 'import secrets; print(secrets.token_hex(32))')
 export PATHS_SECRET
+# No compiled scripts left behind in the examples.
+export PYTHONDONTWRITEBYTECODE=1
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 url=http://127.0.0.1:$port
 
