@@ -193,10 +193,10 @@ fn resolve(name: &str, rules: &DecodingRules, touch: bool) -> Option<Target> {
         Some(profile) => profile.target(name, touch),
         None => target(name),
     });
-    match found {
-        Some(Target::Kind | Target::Goal) if rules.kind_is_fixed => Some(Target::Ignored),
-        other => other,
-    }
+    let open_to_the_public = |target| {
+        matches!(target, Target::Link | Target::VisitorId | Target::Tracking(_) | Target::NoSuchSlot)
+    };
+    if rules.kind_is_fixed && !found.is_some_and(open_to_the_public) { Some(Target::Ignored) } else { found }
 }
 
 /// Canonical events may hold nothing unknown. Old systems send much that nobody asked for, so a postback's unknown

@@ -157,7 +157,8 @@ pub struct DecodingRules {
     pub aliases: Vec<(String, String)>,
     /// The kind of events that do not name theirs.
     pub default_kind: Option<EventKind>,
-    /// Fields that would name a kind or goal are ignored and `default_kind` holds: a public redirect takes only clicks.
+    /// A public redirect: `default_kind` holds whatever the fields say, and only link, visitor and tracking are read. A browser
+    /// has no say in the rest, and junk in a URL must not keep a visitor from his destination.
     pub kind_is_fixed: bool,
     /// A postback dialect, lenient to unknown parameters; `None` is canonical JSON, which is strict.
     pub profile: Option<&'static PostbackProfile>,

@@ -267,7 +267,7 @@ fn words_of_a_postback_name_kinds_where_they_can_and_goals_where_they_cannot() {
 #[test]
 fn a_redirect_is_always_a_click_whatever_its_parameters_say() {
     let mut fields = fields_from_query(
-        "event=conversion&amount=999&goal=ftd&type=payout&sub1=a&subid=v12&cid=x&s2=b&to=u",
+        "event=conversion&amount=999&goal=ftd&type=payout&sub1=a&subid=v12&cid=x&s2=b&to=u&amuont=1&click_id=%20&email=no&timestamp=x&id=undefined&ip=x&time=%7Bt%7D",
     )
     .unwrap();
     fields.push("link", "abc").unwrap();

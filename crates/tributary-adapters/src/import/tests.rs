@@ -294,9 +294,10 @@ fn paths_that_cannot_be_dated_or_counted_are_refused_by_column() {
 
 #[test]
 fn the_published_paths_are_eighty_eight_thousand_people_in_one_month() {
-    let (map, mut expander) = journey_map();
-    let name = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/paths/pathdata.csv");
-    let file = std::fs::File::open(name).unwrap();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/paths");
+    let map = ColumnMap::parse(&std::fs::read_to_string(format!("{folder}/map.toml")).unwrap()).unwrap();
+    let mut expander = JourneyExpander::of(&map).unwrap();
+    let file = std::fs::File::open(format!("{folder}/pathdata.csv")).unwrap();
     let reader = RowReader::open(file, Format::Csv, &map, Limits::default()).unwrap();
     let (mut total, mut conversions, mut longest, mut last) = (0, 0, 0, 0);
     for row in reader {

@@ -290,11 +290,11 @@ fn tokens_among_parameters_are_compared_after_decoding() {
         ("security_token=s3%20cret%2B&amount=1", Ok(())),
         ("api_key=s3+cret%2B&secret=s3+cret%2B", Ok(())),
         ("api_key=s3+cret%2B&secret=wrong", Err(Reason::SignatureInvalid)),
-        ("token=%zz", Err(Reason::SignatureInvalid)),
         ("token=", Err(Reason::SignatureMissing)),
         ("click_id=c1", Err(Reason::SignatureMissing)),
         ("", Err(Reason::SignatureMissing)),
     ] {
-        assert_eq!(verify_parameters(parameters, &secrets, now).map(|_| ()), expected, "{parameters}");
+        let fields = crate::canonical::fields_from_query(parameters).unwrap();
+        assert_eq!(verify_parameters(&fields, &secrets, now).map(|_| ()), expected, "{parameters}");
     }
 }

@@ -11,27 +11,25 @@ use tributary_domain::reason::Reason;
 use tributary_domain::time::Timestamp;
 
 use super::{Scheme, SignedRequest, Verified, hmac_sha256, live};
-use crate::canonical::decode_component;
+use crate::canonical::{Field, Fields};
 
 /// Parameters that may carry the token of a postback.
 pub const TOKEN_PARAMETERS: [&str; 4] = ["token", "security_token", "secret", "api_key"];
 
-/// Verifies a token among the parameters of a query string or a form, given as received.
+/// Verifies a token among the parameters of a postback's query, form or JSON.
 ///
 /// # Errors
 /// [`Reason::SignatureMissing`] without a token parameter, [`Reason::SignatureInvalid`] when one is wrong; of
 /// several, every one must be right.
 pub fn verify_parameters(
-    parameters: &str,
+    parameters: &Fields,
     secrets: &[(Secret, Option<Timestamp>)],
     now: Timestamp,
 ) -> Result<Verified, Reason> {
     let mut found = Err(Reason::SignatureMissing);
-    for pair in parameters.split('&') {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        if TOKEN_PARAMETERS.contains(&name) && !value.is_empty() {
-            let token = decode_component(value).ok_or(Reason::SignatureInvalid)?;
-            found = Ok(compare(token.as_bytes(), secrets, now)?);
+    for Field { name, value, .. } in parameters.iter() {
+        if TOKEN_PARAMETERS.contains(&name.as_str()) && !value.is_empty() {
+            found = Ok(compare(value.as_bytes(), secrets, now)?);
         }
     }
     found
