@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done, 1 failed, 2 called wrongly. Results go to standard output, everything else to standard error.
 
+pub mod apply;
 pub mod arguments;
 pub mod config;
 pub mod failure;

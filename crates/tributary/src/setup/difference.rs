@@ -47,6 +47,38 @@ pub struct EntityChange {
     pub change: Change,
 }
 
+impl EntityChange {
+    /// Secrets, rates of sending and names for people decide nothing about money.
+    fn concerns_settlement(&self) -> bool {
+        const DECIDES_NOTHING: [&str; 14] = [
+            "secrets",
+            "adapter",
+            "accepts_unsigned_postbacks",
+            "rate_limit",
+            "default_currency",
+            "decimal_comma",
+            "aliases",
+            "plain_answer",
+            "name",
+            "fallback_url",
+            "destination",
+            "allowed_hosts",
+            "click_parameter",
+            "minimum_payout",
+        ];
+        let decides = |field: &FieldChange| {
+            let root = field.field.split(['.', '[']).next().unwrap_or_default();
+            !DECIDES_NOTHING.contains(&root)
+        };
+        match &self.change {
+            Change::Unchanged => false,
+            // Nothing was taken from a source before it existed.
+            Change::Added => self.kind != Kind::Source,
+            Change::Changed(fields) => fields.iter().any(decides),
+        }
+    }
+}
+
 /// Everything that applying a document changes. Prints as the report of `apply`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ChangeSet {
@@ -81,6 +113,15 @@ impl ChangeSet {
             count(|change| matches!(change, Change::Changed(_))),
             count(|change| matches!(change, Change::Unchanged)),
         )
+    }
+
+    /// The moment from which conversions may have to be judged anew; `None` when none has to.
+    ///
+    /// A new entity counts as in force from always: what named it before it existed may take part now.
+    #[must_use]
+    pub fn resettle_from(&self) -> Option<Timestamp> {
+        let changes = self.changes.iter().filter(|entry| entry.concerns_settlement());
+        changes.map(|entry| entry.effective_from).min()
     }
 
     /// The report for programs.

@@ -300,6 +300,25 @@ fn a_change_without_date_is_in_force_from_now_on() {
 }
 
 #[test]
+fn only_what_decides_about_money_is_settled_again() {
+    let rows = apply(&[(BASE, NOW)]);
+    let later = NOW.plus(Span::DAY);
+    for (from, to, expected) in [
+        ("currency: EUR", "currency: EUR, name: Acme", None),
+        (SECRET, "another-secret-0123456789", None),
+        ("key: shop,", "key: shop, aliases: {order: transaction_id},", None),
+        ("key: shop,", "key: shop, transaction_namespace: crm,", Some(later)),
+        ("pays: 10%", "pays: 11%", Some(later)),
+        ("partners: [", "partners: [{key: bob, kind: creator}, ", Some(Timestamp(i64::MIN))),
+        ("sources: [", "sources: [{key: crm, secrets: [another-secret-0123456789]}, ", None),
+    ] {
+        let set = plan(&rows, &document(&BASE.replacen(from, to, 1)), later).unwrap();
+        assert!(!set.is_empty(), "{to}");
+        assert_eq!(set.resettle_from(), expected, "{to}");
+    }
+}
+
+#[test]
 fn a_dated_version_changes_only_what_follows() {
     let dated = "
 plans:

@@ -1,0 +1,105 @@
+//! `tributary apply`: makes the set-up say what files say.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use tributary_domain::ids::BrandKey;
+use tributary_domain::time::Timestamp;
+
+use super::{Failure, OutputArgs, SettingsArgs, print_line};
+use crate::setup::{ChangeSet, Document, Kind, SetupFile, StoredEntity, plan};
+
+/// Arguments of `apply`.
+#[derive(Args, Debug)]
+pub struct ApplyArgs {
+    /// Set-up files, YAML or TOML; several count as one. `-` reads YAML from standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Print what would change and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to print the changes.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Where the data lies.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
+impl ApplyArgs {
+    /// Reads the files and compares them with what is stored.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or with every problem of the set-up that would result.
+    pub fn change_set(&self, stored: &[StoredEntity], now: Timestamp) -> Result<ChangeSet, Failure> {
+        let files = self.files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+        let brands: Vec<BrandKey> = stored
+            .iter()
+            .filter(|row| row.kind == Kind::Brand.name())
+            .filter_map(|row| BrandKey::parse(&row.key).ok())
+            .collect();
+        let document = Document::read(&files, &brands, &|name| std::env::var(name).ok())?;
+        Ok(plan(stored, &document, now)?)
+    }
+
+    /// Prints what changes, or would change.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn report(&self, changes: &ChangeSet) -> Result<(), Failure> {
+        if self.output.is_json() {
+            let mut report = changes.to_json();
+            if let Some(fields) = report.as_object_mut() {
+                fields.insert("dry_run".to_owned(), self.dry_run.into());
+            }
+            return print_line(report);
+        }
+        let applied = if self.dry_run && !changes.is_empty() { "; nothing is applied yet" } else { "" };
+        print_line(format!("{changes}{applied}"))
+    }
+}
+
+fn read(path: &Path) -> Result<SetupFile, Failure> {
+    let cannot = |error| Failure::new(format!("cannot read {}: {error}", path.display()));
+    if path == Path::new("-") {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map_err(cannot)?;
+        return Ok(SetupFile { name: "standard input".to_owned(), text });
+    }
+    Ok(SetupFile { name: path.display().to_string(), text: std::fs::read_to_string(path).map_err(cannot)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: ApplyArgs,
+    }
+
+    fn args(files: &[&Path]) -> ApplyArgs {
+        let files = files.iter().map(|file| file.display().to_string());
+        Line::parse_from(std::iter::once("apply".to_owned()).chain(files)).args
+    }
+
+    #[test]
+    fn files_together_are_one_set_up() {
+        let directory = tempfile::tempdir().unwrap();
+        let (brand, plans) = (directory.path().join("brand.yaml"), directory.path().join("plans.toml"));
+        std::fs::write(&brand, "brands: [{key: acme, currency: EUR}]").unwrap();
+        std::fs::write(&plans, "[[plans]]\nkey = 'std'\nrules = [{goal = 'purchase', pays = '1 EUR'}]")
+            .unwrap();
+        let set = args(&[&plans, &brand]).change_set(&[], Timestamp(0)).unwrap();
+        assert_eq!(set.counts(), (2, 0, 0));
+        let later = args(&[&plans]).change_set(&set.rows, Timestamp(1)).unwrap();
+        assert_eq!(later.counts(), (0, 0, 1), "the stored brand is the only one there is");
+        let missing = directory.path().join("none.yaml");
+        let failure = args(&[&missing]).change_set(&[], Timestamp(0)).unwrap_err().to_string();
+        assert!(failure.contains("none.yaml"), "{failure}");
+    }
+}
