@@ -41,16 +41,16 @@ pub(super) fn kind<'f>(
     if let (true, Some(kind)) = (rules.kind_is_fixed, rules.default_kind) {
         return Ok(Kind { kind, goal: None });
     }
-    let find = |wanted: Target| {
-        fields.iter().find(|field| {
-            resolve(&field.name, rules, false) == Some(wanted) && !field.value.trim().is_empty()
-        })
-    };
-    let word = match (find(Target::Kind), rules.profile) {
-        (Some(field), _) => Some(field),
-        (None, Some(_)) => find(Target::Goal),
-        (None, None) => None,
-    };
+    let (mut named, mut goal) = (None, None);
+    for field in fields.iter().filter(|field| !field.value.trim().is_empty()) {
+        match resolve(&field.name, rules, false) {
+            Some(Target::Kind) if named.is_none() => named = Some(field),
+            Some(Target::Goal) if goal.is_none() => goal = Some(field),
+            _ => {}
+        }
+    }
+    // Only a postback's goal may say the kind as well: `goal=registration`.
+    let word = named.or(goal.filter(|_| rules.profile.is_some()));
     let Some(word) = word else {
         let default = rules.default_kind.or(rules.profile.map(|_| EventKind::Conversion));
         return default.map(|kind| Kind { kind, goal: None }).ok_or_else(|| {
@@ -58,7 +58,7 @@ pub(super) fn kind<'f>(
                 .with_hint("Add `event_type`, such as `conversion`, `registration` or `click`.")
         });
     };
-    refuse_placeholder(word)?;
+    refuse_placeholder(word, Target::Kind)?;
     named_kind(word, rules, internal)
 }
 
@@ -136,9 +136,7 @@ pub(super) fn collect<'f>(
         if target == Target::Ignored || field.value.trim().is_empty() && target != Target::NoSuchSlot {
             continue;
         }
-        if target != Target::UserAgent {
-            refuse_placeholder(field)?;
-        }
+        refuse_placeholder(field, target)?;
         match target {
             Target::Tracking(slot) => insert_tracking(&mut collected.tracking, slot, field)?,
             Target::NoSuchSlot => insert_tracking(&mut collected.tracking, &field.name, field)?,
@@ -225,24 +223,22 @@ fn refuse_unknown(field: &Field, rules: &DecodingRules) -> Result<(), Refusal> {
     })
 }
 
-/// `{click_id}`, `#s1#`, `${x}`, `[id]`, `(clickid)`, `%%ID%%`, `__ID__`: a macro that the sender's system did not fill in.
-pub(super) fn refuse_placeholder(field: &Field) -> Result<(), Refusal> {
-    const MARKS: [(&str, &str); 8] = [
-        ("${", "}"),
-        ("{{", "}}"),
-        ("{", "}"),
-        ("#", "#"),
-        ("[", "]"),
-        ("(", ")"),
-        ("%%", "%%"),
-        ("__", "__"),
-    ];
+/// `{click_id}`, `#s1#`, `${x}`, `%%ID%%`: a macro that the sender's system did not fill in. In identifiers and amounts also
+/// `[id]`, `(clickid)` and `__ID__`, which are honest texts elsewhere: `utm_medium=(none)`.
+fn refuse_placeholder(field: &Field, target: Target) -> Result<(), Refusal> {
+    const EVERYWHERE: [(&str, &str); 5] = [("${", "}"), ("{{", "}}"), ("{", "}"), ("#", "#"), ("%%", "%%")];
+    const IN_VALUES: [(&str, &str); 3] = [("[", "]"), ("(", ")"), ("__", "__")];
+    let marks: &[&[(&str, &str)]] = match target {
+        Target::UserAgent => &[],
+        Target::Tracking(_) | Target::NoSuchSlot | Target::Figure => &[&EVERYWHERE],
+        _ => &[&EVERYWHERE, &IN_VALUES],
+    };
     let value = field.value.trim();
     let is_word = |inner: &str| {
         !inner.is_empty()
             && inner.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
     };
-    let unfilled = MARKS.iter().any(|(before, after)| {
+    let unfilled = marks.iter().flat_map(|marks| marks.iter()).any(|(before, after)| {
         value.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).is_some_and(is_word)
     });
     if !unfilled {

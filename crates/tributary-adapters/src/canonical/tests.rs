@@ -329,6 +329,33 @@ fn measures_keep_their_figures_and_may_be_negative() {
 }
 
 #[test]
+fn only_unfilled_macros_are_taken_for_placeholders() {
+    for honest in [
+        "utm_medium=(none)",
+        "utm_source=(direct)",
+        "sub1=[banner]",
+        "sub1=__x__",
+        "sub1={a b}",
+        "user_agent={x}",
+        "sub1=%23",
+    ] {
+        assert!(query("tributary", &format!("amount=1&{honest}")).is_ok(), "{honest}");
+    }
+    for unfilled in [
+        "sub1={sub1}",
+        "utm_term=${kw}",
+        "s2=%23s2%23",
+        "sub3={{x}}",
+        "click_id=(clickid)",
+        "user_id=[uid]",
+        "order_id=%25%25ID%25%25",
+    ] {
+        let refusal = query("tributary", &format!("amount=1&{unfilled}")).unwrap_err();
+        assert_eq!(refusal.field.as_deref(), unfilled.split('=').next(), "{unfilled}");
+    }
+}
+
+#[test]
 fn statuses_of_the_trade_are_three_verdicts() {
     for (word, verdict) in [
         ("approved", Verdict::Approved),

@@ -2,6 +2,7 @@ use std::io::Write as _;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use proptest::prelude::*;
 use tributary_domain::reason::Reason;
 
 use super::*;
@@ -310,4 +311,49 @@ fn the_published_paths_are_eighty_eight_thousand_people_in_one_month() {
     }
     assert_eq!((expander.people(), conversions, longest, last), (88_387, 19_785, 89, 10_000));
     assert_eq!(total, 74_802_962);
+}
+
+/// Hands its bytes out a few at a time, as a slow network does.
+struct Trickle<'b>(&'b [u8], usize);
+
+impl std::io::Read for Trickle<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.1.min(buffer.len()).min(self.0.len());
+        buffer[..count].copy_from_slice(&self.0[..count]);
+        self.0 = &self.0[count..];
+        Ok(count)
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_a_csv_writer_writes_is_read_back_in_any_portions(
+        records in prop::collection::vec(prop::collection::vec("[a-z,\"\n\r é]{0,12}", 3), 0..12),
+        portion in 1usize..7, is_zipped in any::<bool>(),
+    ) {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(["one", "two", "three"]).unwrap();
+        records.iter().for_each(|record| writer.write_record(record).unwrap());
+        let plain = writer.into_inner().unwrap();
+        let bytes = if is_zipped { zipped(&plain) } else { plain };
+        let input = Trickle(&bytes, portion);
+        let map = ColumnMap::default();
+        let reader = RowReader::open(input, Format::Csv, &map, Limits::default()).unwrap();
+        let read: Vec<Vec<String>> = reader
+            .map(|row| row.unwrap().fields.unwrap().iter().map(|field| field.value.clone()).collect())
+            .collect();
+        prop_assert_eq!(read, records);
+    }
+
+    #[test]
+    fn no_file_whatever_brings_the_reader_down(bytes in prop::collection::vec(any::<u8>(), 0..400), is_zipped in any::<bool>()) {
+        let bytes = if is_zipped { zipped(&bytes) } else { bytes };
+        for format in [Format::Csv, Format::Jsonl] {
+            let lines = bytes.iter().filter(|byte| **byte == b'\n').count() + bytes.len() + 2;
+            prop_assert!(rows(&bytes, format, &ColumnMap::default()).len() <= lines * 1100);
+        }
+        if let Ok(text) = std::str::from_utf8(&bytes) {
+            let _ = ColumnMap::parse(text);
+        }
+    }
 }
