@@ -4,9 +4,20 @@
 
 pub mod apply;
 pub mod arguments;
+pub mod backup;
 pub mod config;
+pub mod demo;
+pub mod explain;
 pub mod failure;
+pub mod import;
+pub mod payout;
+pub mod reconcile;
+pub mod replay;
+pub mod report;
 pub mod send;
+pub mod serve;
+pub mod simulate;
+pub mod verify;
 
 use std::process::ExitCode;
 

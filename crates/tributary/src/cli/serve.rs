@@ -1,0 +1,31 @@
+//! `tributary serve`: runs the server.
+
+use clap::Args;
+
+use super::{Failure, SettingsArgs};
+use crate::settings::Settings;
+
+/// Arguments of `serve`.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Address and port of the HTTP server; port 0 takes a free one [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<String>,
+    /// What this process does: edge, engine, delivery, api, sync [default: all].
+    #[arg(long, value_name = "ROLES")]
+    pub roles: Option<String>,
+    /// Where the data lies.
+    #[command(flatten)]
+    pub settings: SettingsArgs,
+}
+
+impl ServeArgs {
+    /// The settings with this command's own flags applied last.
+    ///
+    /// # Errors
+    /// When a setting is refused.
+    pub fn settings(&self) -> Result<Settings, Failure> {
+        let flags = [("listen", self.listen.clone()), ("roles", self.roles.clone())];
+        self.settings.load(&flags).map(|(settings, _)| settings)
+    }
+}
