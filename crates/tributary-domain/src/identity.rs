@@ -13,8 +13,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::click_id::ClickId;
 use crate::fact::{Fact, FactBody};
-use crate::ids::{EventId, SubjectHash, fingerprint};
+use crate::ids::{BrandKey, EventId, SubjectHash, TransactionId, fingerprint};
 
 /// An identifier that may connect facts, hashed with its kind and brand.
 ///
@@ -27,31 +28,36 @@ pub struct NodeKey(pub [u8; 16]);
 /// `transaction_namespace` is that of the fact's source; a refund names its order and so reaches the order's facts.
 #[must_use]
 pub fn nodes(fact: &Fact, transaction_namespace: &str) -> Vec<NodeKey> {
-    let brand = fact.brand.as_str().as_bytes();
-    let node = |kind: &[u8], value: &[u8]| NodeKey(fingerprint(&[kind, brand, value]));
     let mut nodes = Vec::with_capacity(4);
     let subject = &fact.subject;
     for (kind, hash) in [("customer", subject.customer), ("visitor", subject.visitor), ("email", subject.email)] {
-        if let Some(SubjectHash(bytes)) = hash {
-            nodes.push(node(kind.as_bytes(), &bytes));
-        }
+        nodes.extend(hash.map(|SubjectHash(bytes)| node(kind, &fact.brand, &[&bytes])));
     }
-    if let Some(click) = &subject.click_id {
-        let NodeKey(mut key) = node(b"click", click.as_str().as_bytes());
-        if let Some((_, issued_at)) = click.issued_for() {
-            key[..6].copy_from_slice(&issued_at.milliseconds().to_be_bytes()[2..]);
-        }
-        nodes.push(NodeKey(key));
-    }
-    if let Some(transaction) = fact.body.transaction() {
-        nodes.push(NodeKey(fingerprint(&[
-            b"transaction",
-            brand,
-            transaction_namespace.as_bytes(),
-            transaction.as_str().as_bytes(),
-        ])));
-    }
+    nodes.extend(subject.click_id.as_ref().map(|click| click_node(&fact.brand, click)));
+    nodes.extend(fact.body.transaction().map(|number| transaction_node(&fact.brand, transaction_namespace, number)));
     nodes
+}
+
+/// The node of a click id.
+#[must_use]
+pub fn click_node(brand: &BrandKey, click: &ClickId) -> NodeKey {
+    let NodeKey(mut key) = node("click", brand, &[click.as_str().as_bytes()]);
+    if let Some((_, issued_at)) = click.issued_for() {
+        key[..6].copy_from_slice(&issued_at.milliseconds().to_be_bytes()[2..]);
+    }
+    NodeKey(key)
+}
+
+/// The node of a transaction id.
+#[must_use]
+pub fn transaction_node(brand: &BrandKey, namespace: &str, transaction: &TransactionId) -> NodeKey {
+    node("transaction", brand, &[namespace.as_bytes(), transaction.as_str().as_bytes()])
+}
+
+fn node(kind: &str, brand: &BrandKey, values: &[&[u8]]) -> NodeKey {
+    let mut parts: Vec<&[u8]> = vec![kind.as_bytes(), brand.as_str().as_bytes()];
+    parts.extend(values);
+    NodeKey(fingerprint(&parts))
 }
 
 /// A person within one cluster: an index that means nothing outside it.
@@ -85,7 +91,7 @@ enum Identifier {
     Customer(SubjectHash),
     Email(SubjectHash),
     Visitor(SubjectHash),
-    Click(crate::click_id::ClickId),
+    Click(ClickId),
 }
 
 /// Finds the people in one cluster. `facts` must be in order of time and event id.
@@ -249,9 +255,8 @@ impl UnionFind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::click_id::ClickId;
     use crate::fact::{Subject, Touch};
-    use crate::ids::{BrandKey, DeduplicationKey, SourceKey};
+    use crate::ids::{DeduplicationKey, SourceKey};
     use crate::time::Timestamp;
 
     /// `c:1 v:2 e:3 k:abc` in a row's words; the row's number is its time.

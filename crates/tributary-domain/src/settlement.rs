@@ -260,7 +260,7 @@ impl<'a> Cluster<'a> {
             commissions: Vec::new(),
             considered: Vec::new(),
         };
-        conversion.commissions = self.commissions(&conversion, &weights);
+        conversion.commissions = self.commissions(&conversion);
         conversion.considered = considered;
         conversion
     }
@@ -440,7 +440,9 @@ impl<'a> Cluster<'a> {
     }
 
     /// One line per partner and plan.
-    fn commissions(&self, conversion: &Conversion, weights: &[u64]) -> Vec<Commission> {
+    fn commissions(&self, conversion: &Conversion) -> Vec<Commission> {
+        // Touchpoints without weight have no credit, so the weights are those of the credits.
+        let weights: Vec<u64> = conversion.credits.iter().map(|credit| credit.weight).collect();
         let at = conversion.occurred_at;
         let plan_keys: Vec<Option<PlanKey>> =
             conversion.credits.iter().map(|credit| self.plan_key(&conversion.brand, credit, at)).collect();
@@ -453,7 +455,7 @@ impl<'a> Cluster<'a> {
             let Some(plan) = self.configuration.plan(&conversion.brand, key, at) else { continue };
             let Some(grant) = full_grant(plan, &conversion.goal, conversion.value) else { continue };
             let covered: Vec<bool> = plan_keys.iter().map(|other| other.as_ref() == Some(key)).collect();
-            let mut shares = share_grant(grant, weights, &covered).into_iter();
+            let mut shares = share_grant(grant, &weights, &covered).into_iter();
             for (credit, _) in conversion.credits.iter().zip(&covered).filter(|(_, covered)| **covered) {
                 if let (Earner::Partner(partner), Some(minor)) = (&credit.earner, shares.next()) {
                     *lines.entry((key.clone(), partner.clone())).or_insert(0) += minor;

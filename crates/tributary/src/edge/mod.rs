@@ -1,0 +1,145 @@
+//! The edge: every door through which events come in.
+//!
+//! Each door does the same in the same order: size limit, source, rate limit, signature over the raw bytes, decoding,
+//! check against the set-up, sealing, durable append, answer. Nothing is parsed before it is authenticated, and nothing is
+//! answered with 2xx before it is stored. The edge needs only its configuration snapshot, the keys and the log: it keeps
+//! taking events while the store is down.
+
+pub mod clicks;
+pub mod events;
+pub mod health;
+pub mod imports;
+pub mod intake;
+pub mod outcome;
+pub mod postback;
+pub mod rate_limit;
+pub mod redirect;
+pub mod webhook;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::HeaderMap;
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{any, get, post};
+use bytes::Bytes;
+use tributary_adapters::signature::{SignedRequest, Verified, verify};
+use tributary_domain::configuration::Source;
+use tributary_domain::ids::SourceKey;
+use tributary_domain::reason::Reason;
+use tributary_domain::time::Timestamp;
+use tributary_store::log::Way;
+
+use self::intake::Intake;
+use self::outcome::Outcome;
+use self::rate_limit::RateLimits;
+use crate::settings::Limits;
+use crate::setup::live::LiveConfiguration;
+
+/// What every door holds.
+pub struct Edge {
+    /// The common way of events.
+    pub intake: Intake,
+    /// The set-up in force.
+    pub configuration: Arc<LiveConfiguration>,
+    /// Bounds on what is accepted.
+    pub limits: Limits,
+    /// Limits per source.
+    pub rate_limits: RateLimits,
+    /// Imports that run or ran in this process.
+    pub imports: imports::Imports,
+    /// What readiness looks at.
+    pub readiness: health::Readiness,
+}
+
+/// The doors as routes.
+pub fn routes(edge: Arc<Edge>) -> Router {
+    Router::new()
+        .route("/c/{link}", get(redirect::follow))
+        .route("/postback/{source}", any(postback::receive))
+        .route("/webhooks/{source}", post(webhook::receive))
+        .route("/v1/events", post(events::receive))
+        .route("/v1/clicks", post(clicks::receive))
+        .route("/v1/imports", post(imports::receive))
+        .route("/v1/imports/{id}", get(imports::status))
+        .route("/v1/imports/{id}/rows", get(imports::rows))
+        .route("/v1/reasons", get(health::reasons))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .layer(middleware::from_fn_with_state(edge.clone(), count))
+        .layer(DefaultBodyLimit::disable())
+        .with_state(edge)
+}
+
+/// Counts requests by route and status, and refuses oversized request targets.
+async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
+    let route = request
+        .extensions()
+        .get::<axum::extract::MatchedPath>()
+        .map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
+    let too_long = request.uri().path_and_query().is_some_and(|target| target.as_str().len() > edge.limits.url_bytes);
+    let response = if too_long {
+        axum::response::IntoResponse::into_response(Outcome {
+            message: Some(format!("the request target is longer than {} bytes", edge.limits.url_bytes)),
+            ..Outcome::rejected(Reason::TooLarge)
+        })
+    } else {
+        next.run(request).await
+    };
+    edge.intake.metrics.http_request(&route, response.status().as_u16());
+    response
+}
+
+/// The present, in microseconds: the edge is where time enters.
+#[must_use]
+pub fn now() -> Timestamp {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
+}
+
+impl Edge {
+    /// Reads a body up to the limit.
+    ///
+    /// # Errors
+    /// [`Reason::TooLarge`].
+    pub(crate) async fn body(&self, body: Body) -> Result<Bytes, Outcome> {
+        to_bytes(body, self.limits.body_bytes).await.map_err(|_| Outcome {
+            message: Some(format!("the body is larger than {} bytes or was cut off", self.limits.body_bytes)),
+            ..Outcome::rejected(Reason::TooLarge)
+        })
+    }
+
+    /// Proves the sender over headers and raw body.
+    ///
+    /// # Errors
+    /// The signature reasons.
+    pub(crate) fn verify(source: &Source, headers: &HeaderMap, body: &[u8], at: Timestamp) -> Result<Verified, Reason> {
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        verify(&SignedRequest { header: &header, body }, &source.secrets, at)
+    }
+
+    /// Spends the source's allowance.
+    ///
+    /// # Errors
+    /// [`Reason::RateLimited`].
+    pub(crate) fn spend(&self, key: &SourceKey, source: &Source, events: usize, at: Timestamp) -> Result<(), Outcome> {
+        match source.rate_limit {
+            Some(limit) => self.rate_limits.take(key, limit, events, at).map_err(|seconds| Outcome {
+                hint: Some(format!("Try again in {seconds} s.")),
+                ..Outcome::rejected(Reason::RateLimited)
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Counts an outcome and hands it on.
+    pub(crate) fn counted(&self, way: Way, outcome: Outcome) -> Outcome {
+        self.intake.metrics.event(way.name(), outcome.status.name(), outcome.reason.code());
+        outcome
+    }
+}

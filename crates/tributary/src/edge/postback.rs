@@ -1,0 +1,123 @@
+//! `GET|POST /postback/{source}`: server-to-server postbacks as query, form or JSON, in every incumbent's dialect.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tributary_adapters::canonical::{DecodingRules, Fields, Refusal, decode, fields_from_json, fields_from_query};
+use tributary_adapters::signature::{Verified, accept_unsigned, verify_parameters};
+use tributary_domain::configuration::Source;
+use tributary_domain::reason::Reason;
+use tributary_domain::time::Timestamp;
+use tributary_store::log::Way;
+
+use super::intake::{Sender, source};
+use super::outcome::{Outcome, Status};
+use super::{Edge, now};
+
+/// Receives one postback.
+pub async fn receive(
+    State(edge): State<Arc<Edge>>,
+    Path(key): Path<String>,
+    RawQuery(query): RawQuery,
+    method: Method,
+    headers: HeaderMap,
+    body: axum::body::Body,
+) -> Response {
+    if method != Method::GET && method != Method::POST {
+        return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, POST")]).into_response();
+    }
+    let body = match edge.body(body).await {
+        Ok(body) => body,
+        Err(outcome) => return edge.counted(Way::Postback, outcome).into_response(),
+    };
+    let query = query.unwrap_or_default();
+    let outcome = take(&edge, &key, &query, &headers, &body).await;
+    let outcome = edge.counted(Way::Postback, outcome);
+    let plain = edge.configuration.current().sources.iter().find(|(known, _)| known.as_str() == key).and_then(
+        |(_, versions)| versions.latest().plain_answer.clone(),
+    );
+    answer(outcome, &query, plain)
+}
+
+async fn take(edge: &Edge, key: &str, query: &str, headers: &HeaderMap, body: &[u8]) -> Outcome {
+    let at = now();
+    let configuration = edge.configuration.current();
+    let (key, source) = match source(&configuration, key, at) {
+        Ok(found) => found,
+        Err(reason) => return reason.into(),
+    };
+    if let Err(outcome) = edge.spend(&key, source, 1, at) {
+        return outcome;
+    }
+    let verified = match prove(source, query, headers, body, at) {
+        Ok(verified) => verified,
+        Err(outcome) => return outcome,
+    };
+    let event = fields(query, headers, body).and_then(|fields| decode(&fields, &DecodingRules::postback_for(source)));
+    let event = match event {
+        Ok(event) => event,
+        Err(refusal) => return refusal.into(),
+    };
+    let sender = Sender {
+        brand: &source.brand,
+        source: &key,
+        way: Way::Postback,
+        received_at: at,
+        message_id: verified.message_id(),
+    };
+    let raw = if body.is_empty() { query.as_bytes() } else { body };
+    edge.intake.take(&configuration, sender, event, raw).await
+}
+
+/// A signature or token in the headers is judged alone; else a token among the parameters; else the source's trust in
+/// an unguessable click id.
+fn prove(source: &Source, query: &str, headers: &HeaderMap, body: &[u8], at: Timestamp) -> Result<Verified, Outcome> {
+    match Edge::verify(source, headers, body, at) {
+        Err(Reason::SignatureMissing) => {}
+        Err(reason) => return Err(reason.into()),
+        Ok(verified) => return Ok(verified),
+    }
+    // Only the token is looked at before the sender is known; what cannot be read as parameters holds no token.
+    let parameters = fields(query, headers, body).unwrap_or_default();
+    match verify_parameters(&parameters, &source.secrets, at) {
+        Err(Reason::SignatureMissing) => accept_unsigned(source).map_err(Outcome::from),
+        Err(reason) => Err(reason.into()),
+        Ok(verified) => Ok(verified),
+    }
+}
+
+/// The parameters of query and body together.
+fn fields(query: &str, headers: &HeaderMap, body: &[u8]) -> Result<Fields, Refusal> {
+    let mut fields = fields_from_query(query)?;
+    if body.is_empty() {
+        return Ok(fields);
+    }
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let more = match media_type.as_str() {
+        "application/json" | "text/json" => fields_from_json(body)?,
+        "application/x-www-form-urlencoded" | "" => fields_from_query(std::str::from_utf8(body).map_err(|_| {
+            Refusal::of_whole(Reason::MalformedBody, "the form is not UTF-8")
+        })?)?,
+        other => {
+            let message = format!("`{}` is not a form or JSON", other.chars().take(60).collect::<String>());
+            return Err(Refusal::of_whole(Reason::UnsupportedMediaType, message));
+        }
+    };
+    fields.append(&more)?;
+    Ok(fields)
+}
+
+/// `return=OK` and a source's own plain answer give old systems the text they insist on, and only for what is stored.
+fn answer(outcome: Outcome, query: &str, plain: Option<String>) -> Response {
+    let asked = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "return").map(|(_, text)| text.into_owned());
+    let text = asked.filter(|text| text.len() <= 20 && text.chars().all(|c| c.is_ascii_alphanumeric())).or(plain);
+    match (outcome.status, text) {
+        (Status::Accepted | Status::Duplicate, Some(text)) => {
+            (outcome.http_status(), [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+        }
+        _ => outcome.into_response(),
+    }
+}

@@ -1,0 +1,191 @@
+//! `GET /c/{link}`: the tracked redirect. The click is durable before the browser is sent on.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{Html, IntoResponse, Response};
+use tributary_adapters::canonical::{
+    DecodingRules, Field, Fields, IncomingBody, Personal, Refusal, decode, fields_from_query,
+};
+use tributary_domain::configuration::{Campaign, Configuration, Link};
+use tributary_domain::ids::{LinkKey, SourceKey};
+use tributary_domain::reason::Reason;
+use tributary_domain::time::Timestamp;
+use tributary_store::log::Way;
+use url::Url;
+
+use super::intake::Sender;
+use super::outcome::{Outcome, Status};
+use super::{Edge, now};
+
+/// The source under which redirects are logged; no secret belongs to it, since the log writes it itself.
+const REDIRECT_SOURCE: &str = "tributary.redirect";
+
+/// Follows a link.
+pub async fn follow(
+    State(edge): State<Arc<Edge>>,
+    Path(key): Path<String>,
+    RawQuery(query): RawQuery,
+    method: Method,
+    headers: HeaderMap,
+) -> Response {
+    let at = now();
+    let configuration = edge.configuration.current();
+    let found = match find(&configuration, &key, at) {
+        Ok(found) => found,
+        Err(outcome) => return unknown(&edge, &configuration, &key, at, outcome),
+    };
+    let (destination, fields) = match destination(&found, query.as_deref().unwrap_or_default()) {
+        Ok(parts) => parts,
+        Err(refusal) => return edge.counted(Way::Redirect, refusal.into()).into_response(),
+    };
+    // A prefetch or a HEAD request is a machine looking, not a person clicking.
+    if method == Method::HEAD || is_prefetch(&headers) {
+        return redirect(destination.as_str());
+    }
+    let outcome = record(&edge, &configuration, &found, fields, query.as_deref(), &headers, at).await;
+    let outcome = edge.counted(Way::Redirect, outcome);
+    match (outcome.status, &outcome.click_id) {
+        (Status::Rejected, _) | (_, None) => outcome.into_response(),
+        (_, Some(click_id)) => redirect(&with_click_id(destination, &found.campaign.click_parameter, click_id)),
+    }
+}
+
+struct Found<'c> {
+    key: LinkKey,
+    link: &'c Link,
+    campaign: &'c Campaign,
+}
+
+fn find<'c>(configuration: &'c Configuration, key: &str, at: Timestamp) -> Result<Found<'c>, Outcome> {
+    let unknown = || Outcome::rejected(Reason::UnknownLink);
+    let key = LinkKey::parse(key).map_err(|_| unknown())?;
+    let link = configuration.link(&key, at).ok_or_else(unknown)?;
+    let campaign = configuration.campaign(&link.brand, &link.campaign, at).ok_or_else(unknown)?;
+    let partner = configuration.partner(&link.brand, &link.partner, at).ok_or_else(unknown)?;
+    if link.active && campaign.active && partner.active {
+        Ok(Found { key, link, campaign })
+    } else {
+        Err(Outcome::rejected(Reason::LinkInactive))
+    }
+}
+
+/// A dead link still brings the visitor somewhere when the brand wants that; else he reads what happened.
+fn unknown(edge: &Edge, configuration: &Configuration, key: &str, at: Timestamp, outcome: Outcome) -> Response {
+    let outcome = edge.counted(Way::Redirect, outcome);
+    let brand = LinkKey::parse(key).ok().and_then(|key| configuration.link(&key, at)).map(|link| &link.brand);
+    let brand = brand.or_else(|| configuration.brands.keys().next().filter(|_| configuration.brands.len() == 1));
+    let fallback = brand
+        .and_then(|brand| configuration.brands.get(brand))
+        .and_then(|versions| versions.at(at).fallback_url.clone());
+    match fallback {
+        Some(fallback) => redirect(&fallback),
+        None => (
+            StatusCode::NOT_FOUND,
+            [(header::CACHE_CONTROL, "no-store")],
+            Html(format!(
+                "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Link not found</title>\
+                 <style>body{{font:16px/1.5 system-ui;max-width:32rem;margin:20vh auto;padding:0 1rem;color:#1c2430}}</style>\
+                 <h1>This link leads nowhere</h1><p>{}</p><p><small>{}</small></p></html>",
+                outcome.reason.message(),
+                outcome.reason.code()
+            )),
+        )
+            .into_response(),
+    }
+}
+
+/// The destination (the link's, the campaign's, or `to` where its host is allowed) and the fields of the click.
+fn destination(found: &Found<'_>, query: &str) -> Result<(Url, Fields), Refusal> {
+    let own = found.link.destination.as_deref().unwrap_or(&found.campaign.destination);
+    let own = Url::parse(own)
+        .map_err(|_| Refusal::of_whole(Reason::InvalidField, "the link's destination is not a URL; correct it in the set-up"))?;
+    if query.is_empty() {
+        return Ok((own, Fields::new()));
+    }
+    let sent = fields_from_query(query)?;
+    let mut wanted = None;
+    let mut fields = Fields::new();
+    for Field { name, value, .. } in sent.iter() {
+        if name == "to" {
+            wanted = Some(value.clone());
+        } else {
+            fields.push(name, value)?;
+        }
+    }
+    let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else { return Ok((own, fields)) };
+    let not_allowed = |message: String| Refusal::of_field(Reason::HostNotAllowed, "to", message);
+    let url = Url::parse(&wanted).map_err(|_| not_allowed("`to` is not an absolute URL".to_owned()))?;
+    let host = url.host_str().unwrap_or_default().to_owned();
+    let allowed = matches!(url.scheme(), "http" | "https")
+        && url.username().is_empty()
+        && url.password().is_none()
+        && (own.host_str() == Some(host.as_str()) || found.campaign.allowed_hosts.contains(&host));
+    if allowed { Ok((url, fields)) } else { Err(not_allowed(format!("`to` leads to the host `{host}`, which is not allowed for this campaign"))) }
+}
+
+#[allow(clippy::too_many_arguments, reason = "the parts of one request, each of another kind")]
+async fn record(
+    edge: &Edge,
+    configuration: &Configuration,
+    found: &Found<'_>,
+    fields: Fields,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    at: Timestamp,
+) -> Outcome {
+    let mut event = match decode(&with_link(fields, &found.key), &DecodingRules::redirect()) {
+        Ok(event) => event,
+        Err(refusal) => return refusal.into(),
+    };
+    // The link says whose click it is; what the query claims beside it is tracking only.
+    if let IncomingBody::Click(touch) = &mut event.body {
+        touch.partner = None;
+        touch.campaign = None;
+        touch.channel = None;
+    }
+    // A visitor's browser has no say in identity, time or sameness: each request is a click of its own, now.
+    event.event_id = None;
+    event.occurred_at = None;
+    event.click_id = None;
+    event.personal.customer_id = None;
+    event.personal.email = None;
+    let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    event.personal.user_agent = header(header::USER_AGENT).map(|agent| Personal::new(agent.chars().take(512).collect::<String>()));
+    let Ok(source) = SourceKey::parse(REDIRECT_SOURCE) else { return Outcome::rejected(Reason::UnknownSource) };
+    let sender =
+        Sender { brand: &found.link.brand, source: &source, way: Way::Redirect, received_at: at, message_id: None };
+    edge.intake.take(configuration, sender, event, query.unwrap_or_default().as_bytes()).await
+}
+
+fn with_link(mut fields: Fields, link: &LinkKey) -> Fields {
+    let own: Vec<(String, String)> =
+        fields.iter().filter(|field| field.name != "link").map(|f| (f.name.clone(), f.value.clone())).collect();
+    fields = Fields::new();
+    for (name, value) in own {
+        // Lengths were checked when the query was read.
+        let _ = fields.push(&name, &value);
+    }
+    let _ = fields.push("link", link.as_str());
+    fields
+}
+
+fn is_prefetch(headers: &HeaderMap) -> bool {
+    ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().any(|name| {
+        headers.get(*name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("prefetch") || value.contains("preview"))
+    })
+}
+
+fn with_click_id(mut destination: Url, parameter: &str, click_id: &str) -> String {
+    destination.query_pairs_mut().append_pair(parameter, click_id);
+    destination.into()
+}
+
+fn redirect(to: &str) -> Response {
+    let Ok(location) = HeaderValue::from_str(to) else {
+        return Outcome::rejected(Reason::InvalidField).into_response();
+    };
+    (StatusCode::FOUND, [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))])
+        .into_response()
+}

@@ -1,0 +1,56 @@
+//! `POST /webhooks/{source}`: a signed webhook. The signature is checked over the bytes as they came.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use tributary_adapters::canonical::{DecodingRules, decode, fields_from_json};
+use tributary_store::log::Way;
+
+use super::intake::{Sender, source};
+use super::outcome::Outcome;
+use super::{Edge, now};
+
+/// Receives one webhook.
+pub async fn receive(
+    State(edge): State<Arc<Edge>>,
+    Path(key): Path<String>,
+    headers: HeaderMap,
+    body: axum::body::Body,
+) -> Response {
+    let outcome = take(&edge, &key, &headers, body).await;
+    edge.counted(Way::Webhook, outcome).into_response()
+}
+
+async fn take(edge: &Edge, key: &str, headers: &HeaderMap, body: axum::body::Body) -> Outcome {
+    let at = now();
+    let configuration = edge.configuration.current();
+    let (key, source) = match source(&configuration, key, at) {
+        Ok(found) => found,
+        Err(reason) => return reason.into(),
+    };
+    if let Err(outcome) = edge.spend(&key, source, 1, at) {
+        return outcome;
+    }
+    let body = match edge.body(body).await {
+        Ok(body) => body,
+        Err(outcome) => return outcome,
+    };
+    let verified = match Edge::verify(source, headers, &body, at) {
+        Ok(verified) => verified,
+        Err(reason) => return reason.into(),
+    };
+    let event = match fields_from_json(&body).and_then(|fields| decode(&fields, &DecodingRules::canonical_for(source))) {
+        Ok(event) => event,
+        Err(refusal) => return refusal.into(),
+    };
+    let sender = Sender {
+        brand: &source.brand,
+        source: &key,
+        way: Way::Webhook,
+        received_at: at,
+        message_id: verified.message_id(),
+    };
+    edge.intake.take(&configuration, sender, event, &body).await
+}

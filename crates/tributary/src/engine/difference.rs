@@ -1,0 +1,120 @@
+//! From what should be to what must be booked.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use tributary_domain::ids::{CommissionId, EventId};
+use tributary_domain::ledger::{Position, commission_position};
+use tributary_domain::reason::Reason;
+use tributary_domain::settlement::{Commission, Conversion, Settlement};
+use tributary_store::state::{ClusterContents, ClusterId, Commit, ConversionChange};
+
+use super::books::{Books, Posting};
+use super::rollup::Rollups;
+
+/// Adds differences to a commit.
+pub(super) struct Difference<'a> {
+    pub(super) commit: &'a mut Commit,
+    pub(super) books: &'a mut Books,
+    pub(super) rollups: &'a mut Rollups,
+}
+
+/// The commission lines of conversions.
+pub(super) fn line_ids(conversions: &[Conversion]) -> impl Iterator<Item = CommissionId> {
+    conversions.iter().flat_map(|conversion| conversion.commissions.iter().map(|line| line.id))
+}
+
+impl Difference<'_> {
+    /// Outcomes of stored facts that changed.
+    pub(super) fn outcomes(&mut self, before: &ClusterContents, settlement: &Settlement) {
+        let old: HashMap<EventId, Reason> =
+            before.facts.iter().map(|(fact, outcome)| (fact.event_id, *outcome)).collect();
+        let changed = settlement.outcomes.iter().filter(|(event, outcome)| old.get(event) != Some(outcome));
+        self.commit.outcomes.extend(changed.copied());
+    }
+
+    /// Conversions of one cluster: changed ones are put, vanished ones removed, and the money between them booked.
+    pub(super) fn conversions(
+        &mut self,
+        cluster: ClusterId,
+        booked: Vec<Conversion>,
+        desired: Vec<Conversion>,
+        cause: Option<EventId>,
+        locked: &HashMap<CommissionId, i64>,
+        lock_changes: &HashMap<CommissionId, i64>,
+    ) {
+        let mut booked: BTreeMap<EventId, Conversion> =
+            booked.into_iter().map(|conversion| (conversion.event_id, conversion)).collect();
+        for mut new in desired {
+            // What was considered is worked out afresh when somebody asks; it is never stored.
+            new.considered = Vec::new();
+            let old = booked.remove(&new.event_id);
+            let locks_move = new.commissions.iter().any(|line| lock_changes.contains_key(&line.id));
+            if old.as_ref() == Some(&new) && !locks_move {
+                continue;
+            }
+            let locks = Locks { before: locked, changes: lock_changes };
+            self.money(old.as_ref(), Some(&new), cause.unwrap_or(new.event_id), &locks);
+            if old.as_ref() != Some(&new) {
+                if let Some(old) = &old {
+                    self.rollups.add_conversion(old, -1);
+                }
+                self.rollups.add_conversion(&new, 1);
+                self.commit.conversions.push(ConversionChange::Put { cluster, conversion: Box::new(new) });
+            }
+        }
+        for (event, old) in booked {
+            let locks = Locks { before: locked, changes: lock_changes };
+            self.money(Some(&old), None, cause.unwrap_or(event), &locks);
+            self.rollups.add_conversion(&old, -1);
+            self.commit.conversions.push(ConversionChange::Remove(event));
+        }
+    }
+
+    fn money(&mut self, old: Option<&Conversion>, new: Option<&Conversion>, cause: EventId, locks: &Locks<'_>) {
+        let lines = |conversion: Option<&Conversion>| -> BTreeMap<CommissionId, Commission> {
+            conversion.map_or_else(BTreeMap::new, |c| c.commissions.iter().map(|line| (line.id, line.clone())).collect())
+        };
+        let (old_lines, new_lines) = (lines(old), lines(new));
+        let Some(brand) = new.or(old).map(|conversion| &conversion.brand) else { return };
+        let ids: BTreeSet<CommissionId> = old_lines.keys().chain(new_lines.keys()).copied().collect();
+        for id in ids {
+            let (before, after) = (old_lines.get(&id), new_lines.get(&id));
+            let Some(any) = after.or(before) else { continue };
+            let subject = id.to_string();
+            let posting = Posting { brand, currency: any.granted.currency, subject: &subject, cause };
+            let (lock_before, lock_after) = locks.of(id);
+            let old_position = position(before, any, lock_before);
+            let new_position = position(after, any, lock_after);
+            if before.is_some_and(|line| line.granted.currency != any.granted.currency) {
+                // The plan now pays in another currency: each currency's ledger is cleared on its own.
+                let other = before.map_or(any.granted.currency, |line| line.granted.currency);
+                self.books.post(&Posting { currency: other, ..posting.clone() }, &old_position, &Position::new());
+                self.books.post(&posting, &Position::new(), &new_position);
+            } else {
+                self.books.post(&posting, &old_position, &new_position);
+            }
+        }
+    }
+}
+
+/// What payouts hold of lines, before and after this step.
+struct Locks<'a> {
+    before: &'a HashMap<CommissionId, i64>,
+    changes: &'a HashMap<CommissionId, i64>,
+}
+
+impl Locks<'_> {
+    fn of(&self, id: CommissionId) -> (i64, i64) {
+        let before = self.before.get(&id).copied().unwrap_or(0);
+        (before, before + self.changes.get(&id).copied().unwrap_or(0))
+    }
+}
+
+/// The position of a line; a line that does not stand (any more) but is held by a payout is owed nothing.
+fn position(line: Option<&Commission>, any: &Commission, locked: i64) -> Position {
+    match line {
+        Some(line) => commission_position(&line.partner, line.state, line.owed, locked),
+        None if locked == 0 => Position::new(),
+        None => commission_position(&any.partner, any.state, 0, locked),
+    }
+}

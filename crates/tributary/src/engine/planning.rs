@@ -1,0 +1,320 @@
+//! One step's plan: which clusters to settle, and the commit that follows.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use tributary_domain::configuration::Configuration;
+use tributary_domain::fact::{Fact, FactBody, PayoutStep};
+use tributary_domain::identity::{NodeKey, nodes};
+use tributary_domain::ids::{BrandKey, CommissionId, EventId};
+use tributary_domain::ledger::payout_position;
+use tributary_domain::reason::Reason;
+use tributary_domain::settlement::{Settlement, settle};
+use tributary_domain::time::Timestamp;
+use tributary_store::log::{Sequence, Way};
+use tributary_store::state::{
+    ChainHead, ClusterContents, ClusterId, Commit, Payout, StateError, StateWriter, StoredFact,
+};
+
+use super::books::{Books, Posting};
+use super::clusters::{Assignment, assign};
+use super::difference::{Difference, line_ids};
+use super::rollup::Rollups;
+
+/// A decoded log record.
+pub(super) struct Arrival {
+    pub(super) sequence: Sequence,
+    pub(super) way: Way,
+    pub(super) received_at: Timestamp,
+    pub(super) fact: Fact,
+}
+
+/// Minor units by which this step changes what payouts hold of a line.
+type LockChanges = HashMap<CommissionId, i64>;
+
+/// Completes `commit` with everything that the arrivals and the queued clusters lead to.
+pub(super) fn plan(
+    state: &mut dyn StateWriter,
+    configuration: &Configuration,
+    mut commit: Commit,
+    arrivals: Vec<Arrival>,
+    queued: Vec<ClusterId>,
+    heads: HashMap<BrandKey, ChainHead>,
+) -> Result<(Commit, HashMap<BrandKey, ChainHead>), StateError> {
+    let arrivals = without_known(state, arrivals)?;
+    let (assignment, mut parts) = locate(state, configuration, &arrivals, &queued)?;
+
+    let mut books = Books::open(heads);
+    let mut rollups = Rollups::default();
+    let lock_changes = payouts(state, &arrivals, &mut commit, &mut books)?;
+    let touched_by_payouts = clusters_of_lines(state, &lock_changes, &assignment)?;
+
+    let mut to_settle: BTreeSet<ClusterId> = queued.iter().copied().collect();
+    to_settle.extend(touched_by_payouts.values().copied());
+    to_settle.extend(needing_settlement(state, &arrivals, &assignment)?);
+    for cluster in &to_settle {
+        parts.entry(*cluster).or_insert_with(|| BTreeSet::from([*cluster]));
+    }
+    let mut contents = load(state, &to_settle, &parts)?;
+    let causes = causes(&arrivals, &assignment);
+    add_arrivals(&arrivals, &assignment, &mut contents);
+
+    let settled: Vec<(ClusterId, Settlement)> = contents
+        .iter()
+        .map(|(cluster, contents)| {
+            let facts: Vec<Fact> = contents.facts.iter().map(|(fact, _)| fact.clone()).collect();
+            (*cluster, settle(&facts, configuration))
+        })
+        .collect();
+    let lines = settled.iter().flat_map(|(cluster, settlement)| {
+        let booked = contents.get(cluster).map_or(&[][..], |contents| &contents.booked);
+        line_ids(booked).chain(line_ids(&settlement.conversions))
+    });
+    let lines: Vec<CommissionId> = lines.collect::<BTreeSet<_>>().into_iter().collect();
+    let locked = state.locked(&lines)?;
+
+    let mut difference = Difference { commit: &mut commit, books: &mut books, rollups: &mut rollups };
+    let mut outcomes: HashMap<EventId, Reason> = HashMap::new();
+    for (cluster, settlement) in settled {
+        let Some(before) = contents.remove(&cluster) else { continue };
+        let cause = causes.get(&cluster).copied();
+        outcomes.extend(settlement.outcomes.iter().copied());
+        difference.outcomes(&before, &settlement);
+        difference.conversions(cluster, before.booked, settlement.conversions, cause, &locked, &lock_changes);
+    }
+
+    for arrival in &arrivals {
+        rollups.add_touch(&arrival.fact, configuration);
+    }
+    commit.facts = stored_facts(arrivals, &assignment, &outcomes);
+    commit.nodes = assignment.new_nodes;
+    commit.merges = assignment.merges;
+    commit.resettled = queued;
+    commit.rollups = rollups.into_changes();
+    let (entries, balances, heads) = books.close();
+    commit.entries = entries;
+    commit.balances = balances;
+    Ok((commit, heads))
+}
+
+/// Drops what is stored already: a log may deliver a record again, and the same event twice in one batch counts once.
+fn without_known(state: &mut dyn StateWriter, arrivals: Vec<Arrival>) -> Result<Vec<Arrival>, StateError> {
+    let events: Vec<EventId> = arrivals.iter().map(|arrival| arrival.fact.event_id).collect();
+    let known = if events.is_empty() { HashSet::new() } else { state.known_events(&events)? };
+    let mut seen = HashSet::with_capacity(arrivals.len());
+    Ok(arrivals
+        .into_iter()
+        .filter(|arrival| !known.contains(&arrival.fact.event_id) && seen.insert(arrival.fact.event_id))
+        .collect())
+}
+
+type Parts = BTreeMap<ClusterId, BTreeSet<ClusterId>>;
+
+/// Finds the cluster of every arrival, and the stored clusters that each one consists of.
+fn locate(
+    state: &mut dyn StateWriter,
+    configuration: &Configuration,
+    arrivals: &[Arrival],
+    queued: &[ClusterId],
+) -> Result<(Assignment, Parts), StateError> {
+    let with_nodes: Vec<(u64, Vec<NodeKey>)> = arrivals
+        .iter()
+        .map(|arrival| {
+            let fact = &arrival.fact;
+            let namespace = configuration.transaction_namespace(&fact.source, fact.occurred_at);
+            (arrival.sequence.0, nodes(fact, namespace))
+        })
+        .collect();
+    let wanted: BTreeSet<NodeKey> = with_nodes.iter().flat_map(|(_, nodes)| nodes.iter().copied()).collect();
+    let wanted: Vec<NodeKey> = wanted.into_iter().collect();
+    let known = if wanted.is_empty() { HashMap::new() } else { state.clusters_of_nodes(&wanted)? };
+    let assignment = assign(&with_nodes, &known);
+    let mut parts = assignment.stored_parts.clone();
+    for cluster in queued {
+        parts.entry(*cluster).or_insert_with(|| BTreeSet::from([*cluster]));
+    }
+    Ok((assignment, parts))
+}
+
+/// Clusters that an arrival may change the money of: those with an action, stored or arriving.
+fn needing_settlement(
+    state: &mut dyn StateWriter,
+    arrivals: &[Arrival],
+    assignment: &Assignment,
+) -> Result<BTreeSet<ClusterId>, StateError> {
+    let mut needing = BTreeSet::new();
+    for (arrival, cluster) in arrivals.iter().zip(&assignment.clusters) {
+        if arrival.fact.body.action().is_some() {
+            needing.insert(*cluster);
+        }
+    }
+    let mut of_part: HashMap<ClusterId, ClusterId> = HashMap::new();
+    for cluster in assignment.clusters.iter().filter(|cluster| !needing.contains(cluster)) {
+        for part in assignment.stored_parts.get(cluster).into_iter().flatten() {
+            of_part.insert(*part, *cluster);
+        }
+    }
+    if !of_part.is_empty() {
+        let asked: Vec<ClusterId> = of_part.keys().copied().collect();
+        let found = state.with_conversions(&asked)?;
+        needing.extend(found.iter().filter_map(|part| of_part.get(part)));
+    }
+    Ok(needing)
+}
+
+/// Loads every stored part of the clusters to settle and puts the parts together.
+fn load(
+    state: &mut dyn StateWriter,
+    to_settle: &BTreeSet<ClusterId>,
+    parts: &Parts,
+) -> Result<BTreeMap<ClusterId, ClusterContents>, StateError> {
+    let wanted: Vec<ClusterId> =
+        to_settle.iter().filter_map(|cluster| parts.get(cluster)).flatten().copied().collect();
+    let mut stored = if wanted.is_empty() { HashMap::new() } else { state.load_clusters(&wanted)? };
+    let mut contents = BTreeMap::new();
+    for cluster in to_settle {
+        let mut whole = ClusterContents::default();
+        for part in parts.get(cluster).into_iter().flatten() {
+            if let Some(found) = stored.remove(part) {
+                whole.facts.extend(found.facts);
+                whole.booked.extend(found.booked);
+            }
+        }
+        contents.insert(*cluster, whole);
+    }
+    Ok(contents)
+}
+
+fn add_arrivals(
+    arrivals: &[Arrival],
+    assignment: &Assignment,
+    contents: &mut BTreeMap<ClusterId, ClusterContents>,
+) {
+    for (arrival, cluster) in arrivals.iter().zip(&assignment.clusters) {
+        if let Some(contents) = contents.get_mut(cluster) {
+            contents.facts.push((arrival.fact.clone(), Reason::Recorded));
+        }
+    }
+}
+
+/// The newest arrival of each cluster: what caused its changes.
+fn causes(arrivals: &[Arrival], assignment: &Assignment) -> HashMap<ClusterId, EventId> {
+    arrivals.iter().zip(&assignment.clusters).map(|(arrival, cluster)| (*cluster, arrival.fact.event_id)).collect()
+}
+
+fn stored_facts(
+    arrivals: Vec<Arrival>,
+    assignment: &Assignment,
+    outcomes: &HashMap<EventId, Reason>,
+) -> Vec<StoredFact> {
+    arrivals
+        .into_iter()
+        .zip(&assignment.clusters)
+        .map(|(arrival, cluster)| {
+            let waits = matches!(
+                arrival.fact.body,
+                FactBody::Refund(_) | FactBody::Chargeback(_) | FactBody::Status(_) | FactBody::Adjustment(_)
+            );
+            let otherwise = if waits { Reason::AwaitingConversion } else { Reason::Recorded };
+            StoredFact {
+                sequence: arrival.sequence,
+                cluster: *cluster,
+                way: arrival.way,
+                received_at: arrival.received_at,
+                outcome: outcomes.get(&arrival.fact.event_id).copied().unwrap_or(otherwise),
+                fact: arrival.fact,
+            }
+        })
+        .collect()
+}
+
+/// Takes payout facts into account: their plans and steps, their own postings, and the locks on their lines.
+fn payouts(
+    state: &mut dyn StateWriter,
+    arrivals: &[Arrival],
+    commit: &mut Commit,
+    books: &mut Books,
+) -> Result<LockChanges, StateError> {
+    let ids: BTreeSet<String> = arrivals
+        .iter()
+        .filter_map(|arrival| match &arrival.fact.body {
+            FactBody::PayoutPrepared(plan) => Some(plan.payout.0.to_string()),
+            FactBody::PayoutAdvanced(advance) => Some(advance.payout.0.to_string()),
+            _ => None,
+        })
+        .collect();
+    if ids.is_empty() {
+        return Ok(LockChanges::new());
+    }
+    let mut known = state.payouts(&ids.iter().cloned().collect::<Vec<_>>())?;
+    let mut changed: BTreeMap<String, Payout> = BTreeMap::new();
+    let mut locks = LockChanges::new();
+    for arrival in arrivals {
+        let fact = &arrival.fact;
+        match &fact.body {
+            FactBody::PayoutPrepared(plan) if !known.contains_key(&*plan.payout.0) => {
+                for (line, minor) in &plan.lines {
+                    *locks.entry(*line).or_insert(0) += minor;
+                }
+                let payout = Payout {
+                    brand: fact.brand.clone(),
+                    plan: plan.clone(),
+                    step: PayoutStep::Prepared,
+                    reference: None,
+                    prepared_at: fact.occurred_at,
+                    stepped_at: fact.occurred_at,
+                };
+                known.insert(plan.payout.0.to_string(), payout.clone());
+                changed.insert(plan.payout.0.to_string(), payout);
+            }
+            FactBody::PayoutAdvanced(advance) => {
+                let Some(payout) = known.get_mut(&*advance.payout.0) else { continue };
+                if !payout.step.may_become(advance.step) {
+                    continue;
+                }
+                let total = payout.plan.total();
+                let partner = &payout.plan.partner;
+                let posting = Posting {
+                    brand: &fact.brand,
+                    currency: total.currency,
+                    subject: &advance.payout.0,
+                    cause: fact.event_id,
+                };
+                books.post(
+                    &posting,
+                    &payout_position(partner, payout.step, total.minor),
+                    &payout_position(partner, advance.step, total.minor),
+                );
+                if advance.step == PayoutStep::Failed {
+                    for (line, minor) in &payout.plan.lines {
+                        *locks.entry(*line).or_insert(0) -= minor;
+                    }
+                }
+                payout.step = advance.step;
+                payout.stepped_at = fact.occurred_at;
+                payout.reference = advance.reference.as_deref().map(str::to_owned).or(payout.reference.take());
+                changed.insert(advance.payout.0.to_string(), payout.clone());
+            }
+            _ => {}
+        }
+    }
+    commit.payouts = changed.into_values().collect();
+    Ok(locks)
+}
+
+/// The clusters of lines whose locks change, as they are called after this step's merges.
+fn clusters_of_lines(
+    state: &mut dyn StateWriter,
+    locks: &LockChanges,
+    assignment: &Assignment,
+) -> Result<HashMap<CommissionId, ClusterId>, StateError> {
+    if locks.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let lines: Vec<CommissionId> = locks.keys().copied().collect();
+    let merged: HashMap<ClusterId, ClusterId> = assignment.merges.iter().copied().collect();
+    let mut found = state.clusters_of_commissions(&lines)?;
+    for cluster in found.values_mut() {
+        *cluster = merged.get(cluster).copied().unwrap_or(*cluster);
+    }
+    Ok(found)
+}

@@ -1,0 +1,51 @@
+//! The loop around [`Engine::step`]: a thread that works while there is work and sleeps until the log grows.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tributary_store::state::StateError;
+
+use super::{Engine, EngineError, Step};
+use crate::setup::live::LiveConfiguration;
+use crate::telemetry::Metrics;
+
+/// How long the loop waits for new records before it looks again by itself.
+const IDLE_WAIT: Duration = Duration::from_millis(20);
+/// First wait after a failure; doubled up to [`LONGEST_RETRY_WAIT`].
+const RETRY_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_RETRY_WAIT: Duration = Duration::from_secs(5);
+
+/// Runs the engine until `stop` is set. Failures are logged and tried again: the log keeps everything meanwhile.
+pub fn run(mut engine: Engine, configuration: &LiveConfiguration, metrics: &Metrics, stop: &Arc<AtomicBool>) {
+    let mut retry_wait = RETRY_WAIT;
+    while !stop.load(Ordering::Relaxed) {
+        let started = Instant::now();
+        match engine.step(&configuration.current()) {
+            Ok(Step::Idle) => {
+                retry_wait = RETRY_WAIT;
+                std::thread::sleep(IDLE_WAIT);
+            }
+            Ok(Step::Advanced { checkpoint, records }) => {
+                retry_wait = RETRY_WAIT;
+                metrics.engine_advanced(checkpoint.0, records, started.elapsed());
+            }
+            Ok(Step::Resettled(clusters)) => {
+                retry_wait = RETRY_WAIT;
+                tracing::info!(clusters, "settled again after a change of the set-up");
+            }
+            Err(EngineError::State(StateError::ConfigurationMoved { .. })) => {
+                if let Err(problem) = configuration.reload() {
+                    tracing::error!(%problem, "the set-up cannot be loaded");
+                    std::thread::sleep(retry_wait);
+                }
+            }
+            Err(problem) => {
+                tracing::error!(%problem, "the engine's step failed and is tried again");
+                metrics.engine_failed();
+                std::thread::sleep(retry_wait);
+                retry_wait = (retry_wait * 2).min(LONGEST_RETRY_WAIT);
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! What an operator does with the state: explain it, audit it, rebuild it, reconcile it, pay from it.
+
+pub mod explain;
+pub mod payout;
+pub mod reconcile;
+pub mod replay;
+pub mod report;
+pub mod state_hash;
+pub mod verify;

@@ -1,0 +1,112 @@
+//! One hash over all derived state: equal for equal facts and configuration, in any order, on every engine.
+//!
+//! Left out is what depends on arrival or on this installation: log numbers, cluster numbers, the list of ledger entries (their
+//! balances are in), receipt times, keyed hashes and sealed bytes.
+
+use sha2::{Digest, Sha256};
+use tributary_domain::fact::PayoutStep;
+use tributary_domain::ids::EventId;
+use tributary_store::state::{ConversionFilter, RollupKey, StateError, StateReader};
+use tributary_store::wire;
+
+const PAGE: usize = 5_000;
+
+/// Computes the hash, as 64 hexadecimal digits.
+///
+/// # Errors
+/// When the store cannot be read.
+pub fn state_hash(state: &dyn StateReader) -> Result<String, StateError> {
+    let mut hasher = Sha256::new();
+    facts(state, &mut hasher)?;
+    conversions(state, &mut hasher)?;
+    payouts(state, &mut hasher)?;
+    for (brand, account, money) in state.balances()? {
+        if money.minor != 0 {
+            part(&mut hasher, &format!("balance {brand} {account} {money}"));
+        }
+    }
+    rollups(state, &mut hasher)?;
+    Ok(hex::encode(hasher.finalize()))
+}
+
+fn part(hasher: &mut Sha256, text: &str) {
+    hasher.update((text.len() as u64).to_be_bytes());
+    hasher.update(text.as_bytes());
+}
+
+fn facts(state: &dyn StateReader, hasher: &mut Sha256) -> Result<(), StateError> {
+    let mut after: Option<EventId> = None;
+    loop {
+        let page = state.facts_by_event(after, PAGE)?;
+        for stored in &page {
+            let fact = &stored.fact;
+            part(
+                hasher,
+                &format!(
+                    "fact {} {} {} {} {} {}",
+                    fact.event_id,
+                    fact.brand,
+                    fact.source,
+                    fact.body.kind().name(),
+                    fact.occurred_at,
+                    stored.outcome.code()
+                ),
+            );
+        }
+        match page.last() {
+            Some(last) => after = Some(last.fact.event_id),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn conversions(state: &dyn StateReader, hasher: &mut Sha256) -> Result<(), StateError> {
+    let mut after: Option<EventId> = None;
+    loop {
+        let page = state.conversions(&ConversionFilter::default(), after, PAGE)?;
+        for (_, conversion) in &page {
+            hasher.update(b"conversion");
+            hasher.update(wire::conversion::encode(conversion));
+        }
+        match page.last() {
+            Some((_, last)) => after = Some(last.event_id),
+            None => return Ok(()),
+        }
+    }
+}
+
+fn payouts(state: &dyn StateReader, hasher: &mut Sha256) -> Result<(), StateError> {
+    let mut payouts = state.payouts(None, usize::MAX >> 1)?;
+    payouts.sort_by(|a, b| a.plan.payout.cmp(&b.plan.payout));
+    for payout in payouts {
+        let reference = if payout.step == PayoutStep::Settled { payout.reference.as_deref() } else { None };
+        let lines: Vec<String> = payout.plan.lines.iter().map(|(id, minor)| format!("{id} {minor}")).collect();
+        part(
+            hasher,
+            &format!(
+                "payout {} {} {} {} {} [{}]",
+                payout.plan.payout.0,
+                payout.plan.partner,
+                payout.plan.currency,
+                payout.step.name(),
+                reference.unwrap_or_default(),
+                lines.join(",")
+            ),
+        );
+    }
+    Ok(())
+}
+
+fn rollups(state: &dyn StateReader, hasher: &mut Sha256) -> Result<(), StateError> {
+    let mut after: Option<RollupKey> = None;
+    loop {
+        let page = state.rollups(after.as_ref(), PAGE)?;
+        for (key, measures) in &page {
+            part(hasher, &format!("rollup {key:?} {measures:?}"));
+        }
+        match page.into_iter().last() {
+            Some((key, _)) => after = Some(key),
+            None => return Ok(()),
+        }
+    }
+}
