@@ -85,6 +85,19 @@ fn the_example_is_a_valid_set_up() {
 }
 
 #[test]
+fn the_simulated_world_and_the_published_paths_are_valid_set_ups() {
+    let secret = || SECRET.to_owned();
+    let secrets =
+        tributary_sim::world::Secrets { site: secret(), shop: secret(), crm: secret(), network: secret() };
+    let choices = tributary_sim::world::SetUp { shop_address: "https://lumen.example", secrets: &secrets };
+    let paths = include_str!("../../../../examples/paths/setup.yaml").replace("PATHS_SECRET", "SHOP_SECRET");
+    for text in [tributary_sim::world::set_up(&choices), paths] {
+        let set = plan(&[], &document(&text), NOW).unwrap();
+        assert!(!built(&set.rows).links.is_empty());
+    }
+}
+
+#[test]
 fn defaults_are_filled_in_and_stored() {
     let configuration = built(&apply(&[(BASE, NOW)]));
     let campaign = configuration.campaign(&acme(), &CampaignKey::parse("summer").unwrap(), NOW).unwrap();

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::process;
 use super::registry::{CounterFamily, Gauge, Histogram, head};
+use super::requests::RequestCounters;
 
 /// All metrics of this process. Cheap to clone; clones count into the same figures.
 #[derive(Clone, Debug)]
@@ -13,11 +14,13 @@ pub struct Metrics(Arc<Figures>);
 #[derive(Debug)]
 struct Figures {
     events: CounterFamily<3>,
-    requests: CounterFamily<2>,
+    requests: RequestCounters,
     limits: CounterFamily<1>,
     append: Histogram,
     batch: Histogram,
     settled: CounterFamily<0>,
+    failures: CounterFamily<0>,
+    checkpoint: Gauge,
     lag: Gauge,
 }
 
@@ -29,11 +32,7 @@ impl Default for Metrics {
                 "Events by way in, outcome and reason.",
                 ["way", "outcome", "reason"],
             ),
-            requests: CounterFamily::new(
-                "tributary_http_requests_total",
-                "HTTP requests by route and status.",
-                ["route", "status"],
-            ),
+            requests: RequestCounters::default(),
             limits: CounterFamily::new(
                 "tributary_limit_hits_total",
                 "Requests refused by a limit.",
@@ -52,6 +51,15 @@ impl Default for Metrics {
                 "Log records that the engine took into account.",
                 [],
             ),
+            failures: CounterFamily::new(
+                "tributary_engine_failures_total",
+                "Batches of the engine that failed and were tried again.",
+                [],
+            ),
+            checkpoint: Gauge::new(
+                "tributary_engine_checkpoint",
+                "The last log record that the engine took into account.",
+            ),
             lag: Gauge::new(
                 "tributary_engine_lag_events",
                 "Log records that the engine has not taken into account yet.",
@@ -68,8 +76,8 @@ impl Metrics {
     }
 
     /// Counts an answered request. `route` is the template (`/c/{link}`), never the path that was asked for.
-    pub fn http_request(&self, route: &'static str, status: u16) {
-        self.0.requests.add([route, status_text(status)], 1);
+    pub fn http_request(&self, route: &str, status: u16) {
+        self.0.requests.add(route, status);
     }
 
     /// Counts a refusal by one of the limits in the settings, such as `limits.body_bytes`.
@@ -82,10 +90,16 @@ impl Metrics {
         self.0.append.observe(duration);
     }
 
-    /// Records one batch of the engine.
-    pub fn engine_batch(&self, duration: Duration, events: u64) {
+    /// Records one batch of the engine: the log record it has come to, how many it took, and how long that took.
+    pub fn engine_advanced(&self, checkpoint: u64, records: usize, duration: Duration) {
+        self.0.checkpoint.set(checkpoint);
+        self.0.settled.add([], u64::try_from(records).unwrap_or(u64::MAX));
         self.0.batch.observe(duration);
-        self.0.settled.add([], events);
+    }
+
+    /// Counts a batch of the engine that failed and will be tried again.
+    pub fn engine_failed(&self) {
+        self.0.failures.add([], 1);
     }
 
     /// Sets how many log records the engine has yet to take into account.
@@ -104,46 +118,13 @@ impl Metrics {
         figures.append.render(&mut out);
         figures.settled.render(&mut out);
         figures.batch.render(&mut out);
+        figures.failures.render(&mut out);
+        figures.checkpoint.render(&mut out);
         figures.lag.render(&mut out);
         head(&mut out, "tributary_build_info", "The running release.", "gauge");
         out.push_str(concat!("tributary_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1\n"));
         process::render(&mut out);
         out
-    }
-}
-
-/// The statuses that are answered, as program text; a label must not be made from input.
-const fn status_text(status: u16) -> &'static str {
-    match status {
-        200 => "200",
-        202 => "202",
-        204 => "204",
-        206 => "206",
-        301 => "301",
-        302 => "302",
-        303 => "303",
-        304 => "304",
-        307 => "307",
-        400 => "400",
-        401 => "401",
-        403 => "403",
-        404 => "404",
-        405 => "405",
-        406 => "406",
-        408 => "408",
-        409 => "409",
-        410 => "410",
-        411 => "411",
-        413 => "413",
-        414 => "414",
-        415 => "415",
-        422 => "422",
-        429 => "429",
-        431 => "431",
-        500 => "500",
-        501 => "501",
-        503 => "503",
-        _ => "other",
     }
 }
 
@@ -163,7 +144,8 @@ mod tests {
         metrics.log_append(Duration::from_micros(250));
         metrics.log_append(Duration::from_micros(251));
         metrics.log_append(Duration::from_secs(60));
-        metrics.engine_batch(Duration::from_millis(3), 512);
+        metrics.engine_advanced(900, 512, Duration::from_millis(3));
+        metrics.engine_failed();
         metrics.set_engine_lag(7);
         let text = metrics.render();
         for line in [
@@ -179,6 +161,8 @@ mod tests {
             "tributary_log_append_seconds_count 3",
             "tributary_engine_events_total 512",
             "tributary_engine_lag_events 7",
+            "tributary_engine_checkpoint 900",
+            "tributary_engine_failures_total 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
         }

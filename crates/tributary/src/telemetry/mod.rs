@@ -2,12 +2,13 @@
 //!
 //! Log lines carry keys that the operator chose (brand, source, link), ids and reason codes. They never carry an
 //! address, an e-mail, a customer or visitor id, a token, a URL with its query, or a body. Labels of metrics are
-//! program text (`&'static str`), so that nothing from outside can become one, and their number is bounded.
+//! program text (`&'static str`, and the templates of routes), so that nothing from outside can become one.
 
 mod logs;
 mod metrics;
 mod process;
 mod registry;
+mod requests;
 
 pub use logs::{TelemetryError, start_logs};
 pub use metrics::Metrics;
