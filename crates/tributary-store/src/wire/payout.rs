@@ -2,10 +2,9 @@
 //!
 //! `{"v":1,"payout":"po_..","run":"2026-01","partner":"anna","currency":"EUR","lines":[["<32 hexadecimal digits>",5000]]}`:
 //! each line is a commission line and the minor units that the payout pays of it, negative where money is taken back.
-//! Golden file: `golden/payout_v1.json`; it is written once and must be readable for ever.
+//! Golden file: `tests/golden/v1/payout_plan.json`.
 
 use std::borrow::Cow;
-use std::fmt::Display;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +12,7 @@ use tributary_domain::fact::{PayoutId, PayoutPlan, PayoutStep};
 use tributary_domain::ids::{CommissionId, EventId, PartnerKey};
 use tributary_domain::money::Currency;
 
-use super::WireError;
+use super::{WireError, unreadable};
 
 /// The version that is written.
 const VERSION: u8 = 1;
@@ -79,4 +78,47 @@ pub fn parse_step(name: &str) -> Result<PayoutStep, WireError> {
         .into_iter()
         .find(|step| step.name() == name)
         .ok_or_else(|| unreadable(&format!("its step `{name}` is not known")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan() -> PayoutPlan {
+        let line = |byte, minor| (CommissionId(EventId([byte; 16])), minor);
+        PayoutPlan {
+            payout: PayoutId("po_0123456789abcdef01234567".into()),
+            run: "januar „neu“".into(),
+            partner: PartnerKey::parse("anna").unwrap(),
+            currency: Currency::parse("EUR").unwrap(),
+            lines: vec![line(9, 5_000), line(1, -200), line(5, 1_000_000_000_000_000)],
+        }
+    }
+
+    #[test]
+    fn the_golden_file_is_read_and_written_as_ever() {
+        let golden = include_str!("../../tests/golden/v1/payout_plan.json").trim_end();
+        assert_eq!(decode(golden.as_bytes()).unwrap(), plan());
+        assert_eq!(String::from_utf8(encode(&plan()).unwrap()).unwrap(), golden);
+    }
+
+    #[test]
+    fn what_no_version_wrote_is_refused() {
+        let golden = include_str!("../../tests/golden/v1/payout_plan.json");
+        for (from, to) in [("\"v\":1", "\"v\":9"), ("EUR", "EUX"), ("0909", "09"), ("anna", "")] {
+            let text = golden.replacen(from, to, 1);
+            assert_ne!(text, golden);
+            assert!(decode(text.as_bytes()).is_err(), "{to}");
+        }
+        assert!(parse_step("lost").is_err());
+    }
+
+    #[test]
+    fn every_step_is_found_by_its_name() {
+        for step in
+            [PayoutStep::Prepared, PayoutStep::Approved, PayoutStep::Exported, PayoutStep::Settled, PayoutStep::Failed]
+        {
+            assert_eq!(parse_step(step.name()).unwrap(), step);
+        }
+    }
 }

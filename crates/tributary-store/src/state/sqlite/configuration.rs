@@ -34,7 +34,10 @@ impl SqliteConfigurationStore {
 
 impl ConfigurationStore for SqliteConfigurationStore {
     fn load_configuration(&self) -> Result<(u64, Vec<StoredEntity>), StateError> {
-        self.with(|connection| load(&connection.transaction()?))
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            load(&transaction)
+        })
     }
 
     fn configuration_revision(&self) -> Result<u64, StateError> {

@@ -6,7 +6,18 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::migrations::{Migration, apply_sqlite, check_sqlite};
 use crate::state::StateError;
+
+/// What `migration` calls these tables.
+const AREA: &str = "state";
+
+/// The migrations of derived state.
+const MIGRATIONS: &[Migration] = &[Migration {
+    number: 1,
+    name: "state",
+    sql: include_str!("../../../migrations/sqlite/state/0001_state.sql"),
+}];
 
 /// How long one writer waits for the other (engine and set-up) before it gives up. Their transactions take milliseconds; queueing
 /// every cluster of a large store for settlement is the longest.
@@ -44,7 +55,9 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, StateErr
         // Only a file without tables takes this page size; it must come before the write-ahead log is switched on.
         connection.pragma_update(None, "page_size", 8192)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
-        migrate(&mut connection)?;
+        apply_sqlite(&mut connection, AREA, MIGRATIONS).map_err(|error| StateError::Database(error.to_string()))?;
+    } else {
+        check_sqlite(&connection, AREA, MIGRATIONS).map_err(|error| StateError::Database(error.to_string()))?;
     }
     let (synchronous, cache_kibibytes) = match purpose {
         Purpose::Engine => ("NORMAL", 64 * 1024),

@@ -1,0 +1,101 @@
+//! The set-up, and the queue of what must be settled again when it changes.
+
+use tributary_domain::time::Timestamp;
+
+use super::StateStores;
+use super::samples::*;
+use crate::state::{ClusterId, Commit, StateError, StoredEntity};
+
+const NOTHING: Timestamp = Timestamp(i64::MAX);
+
+fn entity(kind: &str, key: &str, from: i64, body: &[u8]) -> StoredEntity {
+    StoredEntity {
+        kind: kind.to_owned(),
+        brand: "acme".to_owned(),
+        key: key.to_owned(),
+        effective_from: Timestamp(from),
+        body: body.to_vec(),
+        applied_at: at(1),
+    }
+}
+
+/// Versions are added, or replaced when they begin at the same moment; the revision rises each time.
+pub fn the_set_up_is_saved_replaced_and_loaded(stores: &dyn StateStores) {
+    let (_writer, reader) = filled(stores, &[]);
+    let configuration = stores.configuration();
+    let always = entity("campaign", "spring", i64::MIN, b"{}");
+    let later = entity("campaign", "spring", START, br#"{"tier":"awareness"}"#);
+    let sealed = entity("source", "shop", i64::MIN, &[0, 0xff, b'\'', 0x80]);
+    assert_eq!(configuration.configuration_revision().unwrap(), 0);
+    let first = configuration.save_configuration(&[later.clone(), always.clone()], NOTHING).unwrap();
+    let second = configuration.save_configuration(&[sealed.clone()], NOTHING).unwrap();
+    assert!(0 < first && first < second);
+    let mut replaced = later;
+    (replaced.body, replaced.applied_at) = (b"{\"tier\":\"conversion\"}".to_vec(), at(9));
+    let third = configuration.save_configuration(&[replaced.clone()], NOTHING).unwrap();
+    assert_eq!(configuration.configuration_revision().unwrap(), third);
+    let (revision, mut entities) = configuration.load_configuration().unwrap();
+    entities.sort_by_key(|entity| (entity.kind.clone(), entity.effective_from));
+    assert_eq!((revision, entities), (third, vec![always, replaced, sealed]));
+    // Another connection, as that of another process, sees the same.
+    assert_eq!(stores.configuration().load_configuration().unwrap(), configuration.load_configuration().unwrap());
+    assert_eq!(reader.queue_length().unwrap(), 0);
+}
+
+/// Clusters with an action at or after the moment wait for the engine; clicks alone do not.
+pub fn a_changed_set_up_queues_what_it_concerns(stores: &dyn StateStores) {
+    let commit = Commit {
+        facts: vec![
+            stored(1, 1, purchase(1)),
+            stored(2, 2, purchase(2)),
+            stored(3, 2, purchase(3)),
+            stored(4, 4, click(4)),
+            stored(5, 5, purchase(5)),
+        ],
+        ..next(0, 5)
+    };
+    let (mut writer, reader) = filled(stores, &[commit]);
+    let configuration = stores.configuration();
+    let save = |from| configuration.save_configuration(&[], from).unwrap();
+    save(Timestamp(at(5).0 + 1));
+    assert_eq!(reader.queue_length().unwrap(), 0);
+    save(at(3));
+    assert_eq!(writer.queued(10).unwrap(), [ClusterId(2), ClusterId(5)]);
+    save(at(2));
+    assert_eq!(reader.queue_length().unwrap(), 2, "what waits already waits once");
+    save(Timestamp(i64::MIN));
+    assert_eq!(writer.queued(2).unwrap(), [ClusterId(1), ClusterId(2)]);
+    assert_eq!(reader.queue_length().unwrap(), 3);
+}
+
+/// A cluster that waits and is merged waits under its new number, once; what was settled leaves the queue with its commit.
+pub fn the_queue_follows_merges_and_empties(stores: &dyn StateStores) {
+    let first = Commit {
+        facts: (1..=4).map(|number| stored(number, number, purchase(number))).collect(),
+        merges: vec![(ClusterId(1), ClusterId(4))],
+        ..next(0, 4)
+    };
+    let (mut writer, reader) = filled(stores, &[first]);
+    let configuration = stores.configuration();
+    let revision = configuration.save_configuration(&[], at(0)).unwrap();
+    assert_eq!(writer.queued(10).unwrap(), [2, 3, 4].map(ClusterId));
+    let commit = |from, to| Commit { configuration_revision: revision, ..next(from, to) };
+    writer.commit(&Commit { merges: vec![(ClusterId(3), ClusterId(2))], ..commit(4, 5) }).unwrap();
+    assert_eq!(writer.queued(10).unwrap(), [2, 4].map(ClusterId));
+    writer
+        .commit(&Commit {
+            facts: vec![stored(6, 6, click(6))],
+            merges: vec![(ClusterId(4), ClusterId(6))],
+            ..commit(5, 6)
+        })
+        .unwrap();
+    assert_eq!(writer.queued(10).unwrap(), [2, 6].map(ClusterId));
+
+    let stale = Commit { resettled: vec![ClusterId(2)], ..next(6, 6) };
+    assert!(matches!(writer.commit(&stale), Err(StateError::ConfigurationMoved { .. })));
+    assert_eq!(reader.queue_length().unwrap(), 2, "a refused commit takes nothing from the queue");
+    writer.commit(&Commit { resettled: vec![ClusterId(2), ClusterId(77)], ..commit(6, 6) }).unwrap();
+    assert_eq!(writer.queued(10).unwrap(), [ClusterId(6)]);
+    writer.commit(&Commit { resettled: vec![ClusterId(4)], ..commit(6, 6) }).unwrap();
+    assert_eq!(reader.queue_length().unwrap(), 0);
+}

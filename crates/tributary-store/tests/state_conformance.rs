@@ -1,0 +1,46 @@
+//! The conformance suite of the store port, on SQLite and on PostgreSQL.
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use tributary_store::state::sqlite::{SqliteConfigurationStore, SqliteStateReader, SqliteStateWriter};
+use tributary_store::state::{ConfigurationStore, StateError, StateReader, StateWriter};
+use tributary_store::suite::state::StateStores;
+
+/// A store in a folder that is removed with it.
+struct SqliteStores {
+    folder: TempDir,
+}
+
+impl SqliteStores {
+    fn new() -> Self {
+        Self { folder: TempDir::new().unwrap() }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("state.sqlite")
+    }
+}
+
+impl StateStores for SqliteStores {
+    fn writer(&self) -> Result<Box<dyn StateWriter>, StateError> {
+        Ok(Box::new(SqliteStateWriter::open(&self.path())?))
+    }
+
+    fn reader(&self) -> Box<dyn StateReader> {
+        Box::new(SqliteStateReader::open(&self.path()).unwrap())
+    }
+
+    fn configuration(&self) -> Box<dyn ConfigurationStore> {
+        Box::new(SqliteConfigurationStore::open(&self.path()).unwrap())
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), String> {
+        let connection = rusqlite::Connection::open(self.path()).unwrap();
+        connection.execute_batch(sql).map_err(|error| error.to_string())
+    }
+}
+
+mod sqlite {
+    tributary_store::state_suite!(super::SqliteStores::new());
+}
