@@ -1,1 +1,9 @@
-//! Everything that survives a restart: the log of facts, the derived state, the key store; SQLite and PostgreSQL behind the same ports.
+//! Everything that survives a restart: the log of facts, the derived state, the key store; SQLite and PostgreSQL behind the
+//! same ports. The only crate that knows SQL.
+
+//KEYS
+pub mod log;
+pub mod migrations;
+pub mod state;
+pub mod suite;
+pub mod wire;
