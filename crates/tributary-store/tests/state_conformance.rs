@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use tempfile::TempDir;
+use tributary_store::state::postgres::{PostgresConfigurationStore, PostgresStateReader, PostgresStateWriter};
 use tributary_store::state::sqlite::{SqliteConfigurationStore, SqliteStateReader, SqliteStateWriter};
 use tributary_store::state::{ConfigurationStore, StateError, StateReader, StateWriter};
+use tributary_store::suite::postgres_server;
 use tributary_store::suite::state::StateStores;
 
 /// A store in a folder that is removed with it.
@@ -43,4 +45,37 @@ impl StateStores for SqliteStores {
 
 mod sqlite {
     tributary_store::state_suite!(super::SqliteStores::new());
+}
+
+/// A database of its own on the tests' server.
+struct PostgresStores {
+    url: String,
+}
+
+impl PostgresStores {
+    fn new() -> Self {
+        Self { url: postgres_server::fresh_database() }
+    }
+}
+
+impl StateStores for PostgresStores {
+    fn writer(&self) -> Result<Box<dyn StateWriter>, StateError> {
+        Ok(Box::new(PostgresStateWriter::open(&self.url)?))
+    }
+
+    fn reader(&self) -> Box<dyn StateReader> {
+        Box::new(PostgresStateReader::open(&self.url).unwrap())
+    }
+
+    fn configuration(&self) -> Box<dyn ConfigurationStore> {
+        Box::new(PostgresConfigurationStore::open(&self.url).unwrap())
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), String> {
+        postgres_server::execute(&self.url, sql)
+    }
+}
+
+mod postgres {
+    tributary_store::state_suite!(super::PostgresStores::new());
 }
