@@ -4,4 +4,5 @@ pub mod cli;
 pub mod nearest;
 pub mod settings;
 pub mod setup;
+pub mod storage;
 pub mod telemetry;

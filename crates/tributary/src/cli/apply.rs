@@ -7,8 +7,10 @@ use clap::Args;
 use tributary_domain::ids::BrandKey;
 use tributary_domain::time::Timestamp;
 
-use super::{Failure, OutputArgs, SettingsArgs, print_line};
+use super::{Failure, OutputArgs, SettingsArgs, now, print_line};
+use crate::setup::live::{opened, sealed};
 use crate::setup::{ChangeSet, Document, Kind, SetupFile, StoredEntity, plan};
+use crate::storage::Storage;
 
 /// Arguments of `apply`.
 #[derive(Args, Debug)]
@@ -25,6 +27,29 @@ pub struct ApplyArgs {
     /// Where the data lies.
     #[command(flatten)]
     pub settings: SettingsArgs,
+}
+
+/// Runs `apply`. A server that runs on the same storage takes the change up by itself.
+///
+/// # Errors
+/// When the set-up would not be valid, or cannot be stored.
+pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
+    let storage = Storage::of(&args.settings.settings()?);
+    let now = now()?;
+    if args.dry_run && storage.must_exist().is_err() {
+        // Looking at what would happen leaves nothing behind, not even an empty installation.
+        return args.report(&args.change_set(&[], now)?);
+    }
+    storage.create_directory()?;
+    let keyring = storage.keyring()?;
+    let store = storage.configuration()?;
+    let (_, stored) = store.load_configuration()?;
+    let changes = args.change_set(&opened(&stored, &keyring)?, now)?;
+    if !args.dry_run && !changes.is_empty() {
+        let resettle_from = changes.resettle_from().unwrap_or(Timestamp(i64::MAX));
+        store.save_configuration(&sealed(&changes.rows, &keyring, now)?, resettle_from)?;
+    }
+    args.report(&changes)
 }
 
 impl ApplyArgs {

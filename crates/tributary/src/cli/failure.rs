@@ -3,8 +3,11 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use tributary_store::state::StateError;
+
 use crate::settings::SettingsError;
 use crate::setup::SetupError;
+use crate::setup::live::LiveError;
 
 /// A failed command. Printed as `error: ...` and `hint: ...`; ends the process with 1, or 2 for wrong usage.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,6 +61,25 @@ impl From<SettingsError> for Failure {
 
 impl From<SetupError> for Failure {
     fn from(error: SetupError) -> Self {
+        Self::new(&error)
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        // The whole chain of causes, outermost first.
+        Self::new(format!("{error:#}"))
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        Self::new(&error)
+    }
+}
+
+impl From<LiveError> for Failure {
+    fn from(error: LiveError) -> Self {
         Self::new(&error)
     }
 }

@@ -20,8 +20,10 @@ pub mod simulate;
 pub mod verify;
 
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, Subcommand};
+use tributary_domain::time::Timestamp;
 
 pub use arguments::{OutputArgs, OutputFormat, SettingsArgs};
 pub use failure::Failure;
@@ -35,7 +37,10 @@ struct CommandLine {
 }
 
 #[derive(Subcommand, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one value in the life of a process")]
 enum Command {
+    /// Make the set-up say what files say; doing it again changes nothing.
+    Apply(apply::ApplyArgs),
     /// Check or print the start-up settings.
     Config(config::ConfigArgs),
     /// Send one signed test event to a running server and print its outcome.
@@ -54,6 +59,7 @@ pub fn run() -> ExitCode {
         }
     };
     let result = match &line.command {
+        Command::Apply(args) => apply::run(args),
         Command::Config(args) => config::run(args),
         Command::Send(args) => send::run(args),
     };
@@ -64,6 +70,16 @@ pub fn run() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// The present. Commands read the clock here and hand it on: nothing below them does.
+///
+/// # Errors
+/// When the clock is before 1970.
+pub(crate) fn now() -> Result<Timestamp, Failure> {
+    let elapsed =
+        SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| Failure::new("the clock is before 1970"))?;
+    Ok(Timestamp(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)))
 }
 
 /// Prints a line on standard output. A reader that has gone away (`tributary ... | head`) is no failure.

@@ -1,7 +1,5 @@
 //! `tributary send`: one signed test event to a running server, to see that an integration can work.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use clap::Args;
 use serde_json::{Map, Value};
 use tributary_adapters::signature::{
@@ -9,10 +7,13 @@ use tributary_adapters::signature::{
 };
 use tributary_domain::configuration::Secret;
 use tributary_domain::fact::EventKind;
+use tributary_domain::ids::SourceKey;
 use tributary_domain::time::Timestamp;
 
-use super::{Failure, OutputArgs, print_line};
+use super::{Failure, OutputArgs, SettingsArgs, now, print_line};
 use crate::nearest::nearest;
+use crate::setup::live::LiveConfiguration;
+use crate::storage::Storage;
 
 /// The variable that may hold the secret, so that it stays out of the shell's history.
 const SECRET_VARIABLE: &str = "TRIBUTARY_SECRET";
@@ -46,10 +47,10 @@ pub struct SendArgs {
     /// Address of the server, or of one webhook (http://host:port/webhooks/SOURCE).
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// Source to send as.
-    #[arg(long, value_name = "KEY", default_value = "shop")]
-    source: String,
-    /// Secret of the source.
+    /// Source to send as; not needed where there is only one.
+    #[arg(long, value_name = "KEY")]
+    source: Option<String>,
+    /// Secret of the source; not needed beside the data of the server.
     #[arg(long, value_name = "SECRET", env = SECRET_VARIABLE, hide_env_values = true)]
     secret: Option<String>,
     /// How to sign.
@@ -57,6 +58,8 @@ pub struct SendArgs {
     signature: Scheme,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    settings: SettingsArgs,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, clap::ValueEnum)]
@@ -73,28 +76,67 @@ enum Scheme {
 /// # Errors
 /// When the event cannot be sent, or when the server refuses it.
 pub fn run(args: &SendArgs) -> Result<(), Failure> {
-    let secret = args.secret.as_deref().ok_or_else(|| {
-        Failure::usage("no secret to sign with").hint(format!(
-            "pass --secret, or set {SECRET_VARIABLE} to the secret of the source `{}`",
-            args.source
-        ))
-    })?;
     let now = now()?;
+    let sender = match &args.secret {
+        Some(secret) => Sender {
+            source: args.source.clone().unwrap_or_else(|| "shop".to_owned()),
+            secret: Secret(secret.as_bytes().to_vec()),
+            currency: None,
+        },
+        None => local_sender(args, now)?,
+    };
     let mut unique = [0u8; 8];
     getrandom::fill(&mut unique).map_err(|error| Failure::new(format!("no randomness: {error}")))?;
-    let body = body(args, now, &hex::encode(unique))?;
-    let answer = post(args, &Secret(secret.as_bytes().to_vec()), now, &hex::encode(unique), &body)?;
+    let unique = hex::encode(unique);
+    let body = body(args, &sender, now, &unique)?;
+    let answer = post(args, &sender, now, &unique, &body)?;
     report(args, &answer)
 }
 
-fn now() -> Result<Timestamp, Failure> {
-    let elapsed =
-        SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| Failure::new("the clock is before 1970"))?;
-    Ok(Timestamp(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX)))
+/// In whose name the event is sent.
+struct Sender {
+    source: String,
+    secret: Secret,
+    /// The currency of a value that comes without one.
+    currency: Option<String>,
+}
+
+/// Beside the server's data the secret need not be typed: it is taken from the stored set-up.
+fn local_sender(args: &SendArgs, now: Timestamp) -> Result<Sender, Failure> {
+    let no_secret = |why: String| {
+        Failure::usage(format!("no secret to sign with, and {why}")).hint(format!(
+            "pass --secret, or set {SECRET_VARIABLE}, or run this beside the server's data with --data-dir"
+        ))
+    };
+    let storage = Storage::of(&args.settings.settings()?);
+    storage.must_exist().map_err(|error| no_secret(error.to_string()))?;
+    let live = LiveConfiguration::load(storage.configuration()?, storage.keyring()?)?;
+    let configuration = live.current();
+    let sources: Vec<&SourceKey> = configuration.sources.keys().collect();
+    let key = match (&args.source, sources.as_slice()) {
+        (Some(name), _) => sources.iter().find(|key| key.as_str() == name).copied().ok_or_else(|| {
+            let close = nearest(name, sources.iter().map(|key| key.as_str())).unwrap_or("none");
+            Failure::usage(format!("there is no source `{name}`; the nearest is `{close}`"))
+        })?,
+        (None, [only]) => *only,
+        (None, _) => {
+            let mut names: Vec<&str> = sources.iter().map(|key| key.as_str()).collect();
+            names.sort_unstable();
+            return Err(Failure::usage("which source shall send?")
+                .hint(format!("--source, one of: {}", names.join(", "))));
+        }
+    };
+    let source = configuration.source(key, now).ok_or_else(|| no_secret("the source is gone".to_owned()))?;
+    let is_live = |end: &Option<Timestamp>| end.is_none_or(|end| now < end);
+    let secret = source.secrets.iter().find(|(_, end)| is_live(end));
+    let (secret, _) = secret.ok_or_else(|| no_secret(format!("the source `{key}` has none that is live")))?;
+    let brand = configuration.brands.get(&source.brand).map(|versions| versions.at(now).currency);
+    let currency = source.default_currency.or(brand).map(|currency| currency.code().to_owned());
+    Ok(Sender { source: key.to_string(), secret: secret.clone(), currency })
 }
 
 /// The event as canonical JSON. `unique` makes two runs two events.
-fn body(args: &SendArgs, now: Timestamp, unique: &str) -> Result<String, Failure> {
+fn body(args: &SendArgs, sender: &Sender, now: Timestamp, unique: &str) -> Result<String, Failure> {
     let Some(kind) = EventKind::from_name(&args.event) else {
         let close = nearest(&args.event, EventKind::ALL.map(EventKind::name)).unwrap_or_default();
         return Err(Failure::usage(format!(
@@ -117,7 +159,8 @@ fn body(args: &SendArgs, now: Timestamp, unique: &str) -> Result<String, Failure
     put("transaction_id", args.transaction.clone().or_else(transaction));
     put("creator_id", args.creator.clone());
     put("value", args.value.clone());
-    put("currency", args.currency.clone());
+    let currency = || args.value.as_ref().and_then(|_| sender.currency.clone());
+    put("currency", args.currency.clone().or_else(currency));
     put("click_id", args.click_id.clone());
     for pair in &args.field {
         let Some((name, value)) = pair.split_once('=') else {
@@ -138,12 +181,12 @@ struct Answer {
 
 fn post(
     args: &SendArgs,
-    secret: &Secret,
+    sender: &Sender,
     now: Timestamp,
     unique: &str,
     body: &str,
 ) -> Result<Answer, Failure> {
-    let address = address(&args.url, &args.source)?;
+    let address = address(&args.url, &sender.source)?;
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .timeout_global(Some(std::time::Duration::from_secs(30)))
@@ -151,11 +194,11 @@ fn post(
         .into();
     let request = agent.post(address.as_str()).header("content-type", "application/json");
     let signed = match args.signature {
-        Scheme::Body => request.header(BODY_SIGNATURE_HEADER, sign_body(secret, body.as_bytes())),
+        Scheme::Body => request.header(BODY_SIGNATURE_HEADER, sign_body(&sender.secret, body.as_bytes())),
         Scheme::Standard => {
             let id = format!("msg_{unique}");
             request
-                .header(SIGNATURE_HEADER, sign_standard(secret, &id, now, body.as_bytes()))
+                .header(SIGNATURE_HEADER, sign_standard(&sender.secret, &id, now, body.as_bytes()))
                 .header(TIMESTAMP_HEADER, (now.0 / 1_000_000).to_string())
                 .header(ID_HEADER, id)
         }
@@ -228,10 +271,16 @@ mod tests {
         Line::parse_from(std::iter::once("send").chain(line.split(' '))).args
     }
 
+    fn sender(currency: Option<&str>) -> Sender {
+        let currency = currency.map(str::to_owned);
+        Sender { source: "shop".to_owned(), secret: Secret(b"0123456789abcdef".to_vec()), currency }
+    }
+
     #[test]
     fn the_event_says_what_the_flags_say() {
         let args = args("conversion --creator cr_test1 --value 50 --currency EUR --field goal=deposit");
-        let body: Value = serde_json::from_str(&body(&args, Timestamp(0), "1").unwrap()).unwrap();
+        let body: Value =
+            serde_json::from_str(&body(&args, &sender(Some("USD")), Timestamp(0), "1").unwrap()).unwrap();
         for (name, value) in [
             ("event_type", "conversion"),
             ("creator_id", "cr_test1"),
@@ -247,7 +296,7 @@ mod tests {
 
     #[test]
     fn an_unknown_kind_is_refused_with_the_nearest() {
-        let failure = body(&args("conversoin"), Timestamp(0), "1").unwrap_err().to_string();
+        let failure = body(&args("conversoin"), &sender(None), Timestamp(0), "1").unwrap_err().to_string();
         assert!(failure.contains("the nearest is `conversion`"), "{failure}");
     }
 

@@ -12,6 +12,9 @@ pub use types::{
     DatabaseUrl, EdgeSettings, EngineSettings, Limits, LogFormat, LogSettings, Role, Settings, TestSettings,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// The commented file of defaults; also the list of all keys and their types.
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
 
@@ -20,3 +23,7 @@ pub const FILE_NAME: &str = "tributary.toml";
 
 /// Variable that names another settings file.
 pub const FILE_VARIABLE: &str = "TRIBUTARY_CONFIG";
+
+/// Variable that may hold the master key itself (64 hexadecimal digits) where no key file is wanted. It is no setting, so that it
+/// can never be printed with them.
+pub const MASTER_KEY_VARIABLE: &str = "TRIBUTARY_MASTER_KEY";
