@@ -34,6 +34,7 @@
 //! Both traits, migrations with the same numbers and names, then a line in `tests/log_conformance.rs`.
 
 pub mod group_commit;
+pub mod postgres;
 pub mod sqlite;
 
 use thiserror::Error;
@@ -41,6 +42,7 @@ use tributary_domain::ids::{DeduplicationKey, EventId};
 use tributary_domain::time::Timestamp;
 
 pub use self::group_commit::{Log, LogSettings, QueueDepth};
+pub use self::postgres::{PostgresLogEngine, PostgresLogReader};
 pub use self::sqlite::{SqliteLogEngine, SqliteLogReader};
 
 /// The place of a record in the log. `Sequence(0)` stands before the first.
