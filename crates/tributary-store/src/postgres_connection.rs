@@ -24,7 +24,8 @@ use crate::migrations::{self, Migration, MigrationError};
 /// How long to wait for a server that does not answer a new connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long sent bytes may stay unacknowledged before the connection counts as broken.
+/// How long sent bytes may stay unacknowledged before the connection counts as broken, and how long a silent one is left alone before the
+/// other side is asked for a sign of life.
 const UNANSWERED_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The lock of whoever applies migrations; any number that is no other lock's.
@@ -91,7 +92,11 @@ impl Driver {
         // The address may hold a password, so an error says what is wrong and does not repeat it.
         let mut config = Config::from_str(url)
             .map_err(|error| PostgresError::Unreachable(format!("its address cannot be read: {error}")))?;
-        config.connect_timeout(CONNECT_TIMEOUT).tcp_user_timeout(UNANSWERED_TIMEOUT).application_name("tributary");
+        config
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_user_timeout(UNANSWERED_TIMEOUT)
+            .keepalives_idle(UNANSWERED_TIMEOUT)
+            .application_name("tributary");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("tributary-postgres")
@@ -119,6 +124,12 @@ impl Driver {
         Ok(Session { client, statements: HashMap::new() })
     }
 
+    /// Which database it is, as shown to people.
+    pub(crate) fn place(&self) -> String {
+        let name = self.config.get_dbname().or_else(|| self.config.get_user()).unwrap_or_default();
+        format!("the PostgreSQL database `{name}`")
+    }
+
     /// Brings an area up to date, all of it or nothing. Several programs may do so at once: they wait for each other.
     pub(crate) fn migrate(&self, area: &str, migrations: &[Migration]) -> Result<(), PostgresError> {
         let mut session = self.connect("SET client_min_messages = warning")?;
@@ -137,12 +148,7 @@ impl Driver {
     /// Checks that an area is exactly at this build's migrations, without writing: for readers.
     pub(crate) fn check(&self, area: &str, migrations: &[Migration]) -> Result<(), PostgresError> {
         let mut session = self.connect("SET client_min_messages = warning")?;
-        let exists = session.rows("SELECT to_regclass('migration') IS NOT NULL", Vec::new())?;
-        let applied = match exists.first().map(|row| row.try_get(0)).transpose()? {
-            Some(true) => session.applied(area)?,
-            _ => Vec::new(),
-        };
-        match migrations::pending(area, &applied, migrations)?.first() {
+        match migrations::pending(area, &session.applied(area)?, migrations)?.first() {
             None => Ok(()),
             Some(next) => Err(PostgresError::Format(format!(
                 "migration {} `{}` of area `{area}` is not applied yet; run `tributary migrate`",
@@ -198,19 +204,14 @@ impl Session {
         Ok(self.run(&[Request::new(sql, parameters)])?.pop().unwrap_or_default())
     }
 
-    fn applied(&mut self, area: &str) -> Result<Vec<(i64, String)>, PostgresError> {
+    /// The migrations applied in an area, as number and checksum; none in an empty database.
+    pub(crate) fn applied(&mut self, area: &str) -> Result<Vec<(i64, String)>, PostgresError> {
+        let exists = self.rows("SELECT to_regclass('migration') IS NOT NULL", Vec::new())?;
+        if exists.first().map(|row| row.try_get(0)).transpose()? != Some(true) {
+            return Ok(Vec::new());
+        }
         let rows = self.rows("SELECT number, checksum FROM migration WHERE area = $1", vec![&area])?;
         rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
-    }
-
-    /// The migrations applied in an area, as number and checksum, oldest first.
-    pub(crate) fn migrations(&mut self, area: &str) -> Result<Vec<(i64, String)>, PostgresError> {
-        let found = self.rows("SELECT to_regclass('migration') IS NOT NULL", Vec::new())?;
-        let Some(true) = found.first().map(|row| row.try_get(0)).transpose()? else {
-            return Ok(Vec::new());
-        };
-        let sql = "SELECT number, checksum FROM migration WHERE area = $1 ORDER BY number";
-        self.rows(sql, vec![&area])?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
     }
 
     fn prepare(&mut self, requests: &[Request<'_>]) -> Result<(), PostgresError> {

@@ -24,7 +24,7 @@ use tributary_domain::ids::{DeduplicationKey, EventId};
 use tributary_domain::time::Timestamp;
 
 use super::{Appended, ConflictRecord, LogEngine, LogError, LogReader, LogRecord, NewRecord, Sequence, Way};
-use crate::migrations::{Migration, MigrationError};
+use crate::migrations::Migration;
 use crate::postgres_connection::{Driver, Parameters, PostgresError, Request, Session};
 
 /// The log's migrations.
@@ -123,9 +123,8 @@ impl PostgresLogEngine {
     /// [`LogError::Storage`] when the server cannot be reached, [`LogError::Format`] when a newer build has written the log.
     pub fn open(url: &str) -> Result<Self, LogError> {
         let driver = Driver::start(url)?;
-        // Before the migrations, so that a server out of reach is not taken for a wrong format.
+        driver.migrate(AREA, MIGRATIONS)?;
         let session = driver.connect(WRITER_SETTINGS)?;
-        driver.migrate(AREA, MIGRATIONS).map_err(format_error)?;
         Ok(Self { driver, session: Some(session) })
     }
 }
@@ -193,15 +192,10 @@ impl PostgresLogReader {
     pub fn open(url: &str) -> Result<Self, LogError> {
         let driver = Driver::start(url)?;
         let mut session = driver.connect(READER_SETTINGS)?;
-        let applied = session.migrations(AREA)?;
-        if applied.is_empty() {
+        if session.applied(AREA)?.is_empty() {
             return Err(LogError::Missing { place: driver.place() });
         }
-        let missing = crate::migrations::pending(AREA, &applied, MIGRATIONS).map_err(format_error)?;
-        if let Some(next) = missing.first() {
-            let problem = format!("migration {} `{}` is not applied yet; run `tributary migrate`", next.number, next.name);
-            return Err(LogError::Format(problem));
-        }
+        driver.check(AREA, MIGRATIONS)?;
         Ok(Self { driver, idle: Mutex::new(vec![session]) })
     }
 
@@ -324,12 +318,11 @@ fn unreadable(problem: &str) -> LogError {
     LogError::Corrupt { place: "PostgreSQL".to_owned(), problem: problem.to_owned() }
 }
 
-fn format_error(error: MigrationError) -> LogError {
-    LogError::Format(error.to_string())
-}
-
 impl From<PostgresError> for LogError {
     fn from(error: PostgresError) -> Self {
-        Self::Storage(format!("PostgreSQL: {error}"))
+        match error {
+            PostgresError::Format(problem) => Self::Format(problem),
+            PostgresError::Unreachable(_) | PostgresError::Refused(_) => Self::Storage(error.to_string()),
+        }
     }
 }
