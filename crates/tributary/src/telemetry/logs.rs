@@ -23,7 +23,7 @@ pub enum TelemetryError {
 ///
 /// # Errors
 /// When the level cannot be read or the process has a subscriber already.
-pub fn start_logs(settings: &LogSettings) -> Result<(), TelemetryError> {
+pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
     let filter: EnvFilter = settings.level.parse()?;
     let terminal = std::io::stderr().is_terminal();
     let lines =

@@ -10,6 +10,6 @@ mod process;
 mod registry;
 mod requests;
 
-pub use logs::{TelemetryError, start_logs};
+pub use logs::{TelemetryError, init};
 pub use metrics::Metrics;
 pub use registry::CONTENT_TYPE;
