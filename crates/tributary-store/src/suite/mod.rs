@@ -4,5 +4,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a suite fails by panicking, as tests do")]
 
+pub mod log;
 pub mod postgres_server;
 pub mod state;
