@@ -4,7 +4,7 @@ use std::fmt;
 
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _, Nonce, Tag};
-use hmac::{Hmac, KeyInit as _, Mac};
+use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 /// Length of a nonce in bytes.
@@ -86,7 +86,6 @@ mod tests {
 
     #[test]
     fn the_authenticator_is_plain_hmac_sha256() {
-        // RFC 4231 has no case with a 32-byte key; the expected bytes were made with OpenSSL from the same key and text.
         let key = [0x0b; 32];
         let by_slice =
             Hmac::<Sha256>::new_from_slice(&key).unwrap().chain_update(b"Hi There").finalize().into_bytes();
