@@ -420,7 +420,7 @@ mod tests {
             ("\"model\":\"weighted_last_touch\"", "\"model\":\"linear\"", "model `linear`"),
             ("\"currency\":\"KWD\",\"value\"", "\"value\"", "without a currency"),
             ("\"earner\":\"anna\"", "\"earner\":\"a b\"", "a b"),
-            ("\"v\":1", "\"v\":1,,", "expected"),
+            ("\"v\":1", "\"v\":1,,", "line 1"),
         ] {
             let text = golden.replacen(from, to, 1);
             assert_ne!(text, golden, "{from}");

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::migrations::{Migration, apply_sqlite, check_sqlite};
@@ -51,6 +52,8 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, StateErr
         .map_err(|error| StateError::Database(format!("{} cannot be opened: {error}", path.display())))?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Without this, SQLite prepares a statement again whenever a value that it could plan by is bound anew.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if purpose != Purpose::Reading {
         // Only a file without tables takes this page size; it must come before the write-ahead log is switched on.
         connection.pragma_update(None, "page_size", 8192)?;
