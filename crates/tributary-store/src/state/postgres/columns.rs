@@ -167,9 +167,7 @@ columns! {
         settled: Vec<u8>,
     }
     "INSERT INTO conversion (event_id, cluster, brand, occurred_at, transaction_id, settled) \
-     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bytea[]) \
-     ON CONFLICT (event_id) DO UPDATE SET cluster = EXCLUDED.cluster, brand = EXCLUDED.brand, \
-     occurred_at = EXCLUDED.occurred_at, transaction_id = EXCLUDED.transaction_id, settled = EXCLUDED.settled"
+     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::bytea[])"
 }
 
 impl<'a> Conversions<'a> {
@@ -180,7 +178,8 @@ impl<'a> Conversions<'a> {
         self.brand.push(conversion.brand.as_str());
         self.occurred_at.push(conversion.occurred_at.0);
         self.transaction_id.push(conversion.transaction.as_ref().map(|transaction| transaction.as_str()));
-        let settled = wire::conversion::encode(conversion).map_err(|error| unreadable("a conversion", &error))?;
+        let settled =
+            wire::conversion::encode(conversion).map_err(|error| unreadable("a conversion", &error))?;
         self.settled.push(settled);
         Ok(())
     }

@@ -11,7 +11,8 @@ use tributary_domain::ids::EventId;
 use tributary_domain::settlement::Conversion;
 
 use super::columns::{
-    Balances, Commissions, Conversions, Credits, Entries, FactCounts, Facts, Nodes, Outcomes, PayoutLines, Payouts, Rollups,
+    Balances, Commissions, Conversions, Credits, Entries, FactCounts, Facts, Nodes, Outcomes, PayoutLines,
+    Payouts, Rollups,
 };
 use super::rows::{self, Id, stored_number};
 use super::session::{Request, Session};
@@ -67,16 +68,26 @@ fn begin(session: &mut Session, commit: &Commit) -> Result<Found, StateError> {
         ("SELECT id FROM payout WHERE id = ANY ($1)", payouts.is_empty(), &payouts),
     ];
     requests.extend(
-        lookups.iter().filter(|(_, empty, _)| !empty).map(|(sql, _, values)| Request::new(sql, vec![*values])),
+        lookups
+            .iter()
+            .filter(|(_, empty, _)| !empty)
+            .map(|(sql, _, values)| Request::new(sql, vec![*values])),
     );
     let answers = session.run(&requests)?;
     check(commit, &answers)?;
     let mut found = answers.into_iter().skip(fixed);
-    let mut answer = |(_, empty, _): &(_, bool, _)| if *empty { Vec::new() } else { found.next().unwrap_or_default() };
+    let mut answer =
+        |(_, empty, _): &(_, bool, _)| if *empty { Vec::new() } else { found.next().unwrap_or_default() };
     let [aliases, conversions, payouts] = [answer(&lookups[0]), answer(&lookups[1]), answer(&lookups[2])];
     Ok(Found {
-        aliases: aliases.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, StateError>>()?,
-        conversions: conversions.iter().map(|row| rows::conversion(row.try_get(0)?)).collect::<Result<_, StateError>>()?,
+        aliases: aliases
+            .iter()
+            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+            .collect::<Result<_, StateError>>()?,
+        conversions: conversions
+            .iter()
+            .map(|row| rows::conversion(row.try_get(0)?))
+            .collect::<Result<_, StateError>>()?,
         payouts: payouts.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<_, StateError>>()?,
     })
 }
@@ -88,7 +99,10 @@ fn check(commit: &Commit, answers: &[Vec<Row>]) -> Result<(), StateError> {
         None => Err(StateError::Unreadable("the row of the checkpoint or revision is missing".to_owned())),
     };
     if answers.get(2).is_none_or(Vec::is_empty) {
-        return Err(StateError::CheckpointMoved { expected: commit.expected_checkpoint.0, found: number(3)? });
+        return Err(StateError::CheckpointMoved {
+            expected: commit.expected_checkpoint.0,
+            found: number(3)?,
+        });
     }
     let found = number(1)?;
     if found != commit.configuration_revision {
@@ -156,7 +170,6 @@ struct Writing<'a> {
     outcomes: Outcomes,
     old_conversions: Vec<Id>,
     old_commissions: Vec<Id>,
-    removed: Vec<Id>,
     conversions: Conversions<'a>,
     credits: Credits<'a>,
     commissions: Commissions<'a>,
@@ -174,7 +187,8 @@ impl<'a> Writing<'a> {
         let resettled = commit.resettled.iter().map(|cluster| Ok(merging.today(stored_number(cluster.0)?)));
         let payouts: BTreeMap<&str, &Payout> =
             commit.payouts.iter().map(|payout| (&*payout.plan.payout.0, payout)).collect();
-        let new_payouts = payouts.values().copied().filter(|payout| !found.payouts.contains(&*payout.plan.payout.0));
+        let new_payouts =
+            payouts.values().copied().filter(|payout| !found.payouts.contains(&*payout.plan.payout.0));
         let mut writing = Self {
             facts: Facts::of(&commit.facts)?,
             counts: FactCounts::of(&commit.facts),
@@ -182,8 +196,11 @@ impl<'a> Writing<'a> {
             merged: merging.columns(),
             outcomes: Outcomes::of(&commit.outcomes),
             old_conversions: found.conversions.iter().map(|old| old.event_id.into()).collect(),
-            old_commissions: found.conversions.iter().flat_map(|old| old.commissions.iter().map(|c| c.id.into())).collect(),
-            removed: Vec::new(),
+            old_commissions: found
+                .conversions
+                .iter()
+                .flat_map(|old| old.commissions.iter().map(|c| c.id.into()))
+                .collect(),
             conversions: Conversions::default(),
             credits: Credits::default(),
             commissions: Commissions::default(),
@@ -198,18 +215,16 @@ impl<'a> Writing<'a> {
         Ok(writing)
     }
 
-    /// Only the last change of a conversion counts.
+    /// Only the last change of a conversion counts; one that is removed is among the old ones.
     fn change_conversions(&mut self, changes: &'a [ConversionChange]) -> Result<(), StateError> {
-        let last: BTreeMap<EventId, &ConversionChange> = changes.iter().map(|change| (event_of(change), change)).collect();
-        for (event, change) in last {
-            match change {
-                ConversionChange::Put { cluster, conversion } => {
-                    let cluster = stored_number(cluster.0)?;
-                    self.conversions.put(cluster, conversion)?;
-                    self.credits.put(conversion)?;
-                    self.commissions.put(cluster, conversion);
-                }
-                ConversionChange::Remove(_) => self.removed.push(event.into()),
+        let last: BTreeMap<EventId, &ConversionChange> =
+            changes.iter().map(|change| (event_of(change), change)).collect();
+        for change in last.into_values() {
+            if let ConversionChange::Put { cluster, conversion } = change {
+                let cluster = stored_number(cluster.0)?;
+                self.conversions.put(cluster, conversion)?;
+                self.credits.put(conversion)?;
+                self.commissions.put(cluster, conversion);
             }
         }
         Ok(())
@@ -258,16 +273,18 @@ impl<'a> Writing<'a> {
         .into()
     }
 
-    /// Nearly every conversion is new: old credits and lines are removed only of those that were found. The lines are named in the stored
-    /// form, so that they need no index by conversion.
+    /// Nearly every conversion is new: what is there already is removed first, so that new rows need no look-up each. Old lines are named in
+    /// the stored form, so that they need no index by conversion.
     fn conversion_requests(&self) -> Vec<Request<'_>> {
         let removals: [(&'static str, &Vec<Id>); 3] = [
             ("DELETE FROM credit WHERE conversion = ANY ($1)", &self.old_conversions),
             ("DELETE FROM commission WHERE id = ANY ($1)", &self.old_commissions),
-            ("DELETE FROM conversion WHERE event_id = ANY ($1)", &self.removed),
+            ("DELETE FROM conversion WHERE event_id = ANY ($1)", &self.old_conversions),
         ];
-        let removals =
-            removals.into_iter().filter(|(_, ids)| !ids.is_empty()).map(|(sql, ids)| Request::new(sql, vec![ids]));
+        let removals = removals
+            .into_iter()
+            .filter(|(_, ids)| !ids.is_empty())
+            .map(|(sql, ids)| Request::new(sql, vec![ids]));
         let inserts = [self.conversions.request(), self.credits.request(), self.commissions.request()];
         removals.chain(inserts.into_iter().flatten()).collect()
     }
@@ -291,7 +308,8 @@ mod tests {
     fn followed(aliases: &[(i64, i64)], merges: &[(u64, u64)]) -> Vec<(i64, i64)> {
         let merges = merges.iter().map(|(source, target)| (ClusterId(*source), ClusterId(*target))).collect();
         let commit = Commit { merges, ..Commit::default() };
-        let (sources, targets) = Merging::follow(&commit, aliases.iter().copied().collect()).unwrap().columns();
+        let (sources, targets) =
+            Merging::follow(&commit, aliases.iter().copied().collect()).unwrap().columns();
         sources.into_iter().zip(targets).collect()
     }
 

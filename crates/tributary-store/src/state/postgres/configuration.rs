@@ -57,7 +57,11 @@ impl ConfigurationStore for PostgresConfigurationStore {
         self.with(lookup::configuration_revision)
     }
 
-    fn save_configuration(&self, entities: &[StoredEntity], resettle_from: Timestamp) -> Result<u64, StateError> {
+    fn save_configuration(
+        &self,
+        entities: &[StoredEntity],
+        resettle_from: Timestamp,
+    ) -> Result<u64, StateError> {
         self.with(|session| save(session, entities, resettle_from))
     }
 }
@@ -89,17 +93,25 @@ pub(super) fn load(session: &mut Session) -> Result<(u64, Vec<StoredEntity>), St
 }
 
 /// The revision comes first: it waits for the commit under way and makes the next one fail, so that the queue misses no fact.
-fn save(session: &mut Session, entities: &[StoredEntity], resettle_from: Timestamp) -> Result<u64, StateError> {
+fn save(
+    session: &mut Session,
+    entities: &[StoredEntity],
+    resettle_from: Timestamp,
+) -> Result<u64, StateError> {
     let raised = session.run(&[
         Request::new("BEGIN", Vec::new()),
-        Request::new("UPDATE configuration_revision SET revision = revision + 1 RETURNING revision", Vec::new()),
+        Request::new(
+            "UPDATE configuration_revision SET revision = revision + 1 RETURNING revision",
+            Vec::new(),
+        ),
     ])?;
     let revision = match raised.last().and_then(|found| found.first()) {
         Some(row) => rows::number(row, 0)?,
         None => return Err(StateError::Unreadable("the row of the set-up's revision is missing".to_owned())),
     };
     // One after another: an entity may be named twice, and the last body counts.
-    let times: Vec<[i64; 2]> = entities.iter().map(|entity| [entity.effective_from.0, entity.applied_at.0]).collect();
+    let times: Vec<[i64; 2]> =
+        entities.iter().map(|entity| [entity.effective_from.0, entity.applied_at.0]).collect();
     let mut requests: Vec<Request<'_>> = entities
         .iter()
         .zip(&times)

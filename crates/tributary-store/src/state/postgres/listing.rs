@@ -17,8 +17,8 @@ use super::session::Session;
 use crate::log::Sequence;
 use crate::state::subject::pack_subject;
 use crate::state::{
-    ClusterId, CommissionRow, CommissionSum, ConversionFilter, CreditSum, Payout, RollupKey, RollupMeasures, StateError,
-    StoredFact,
+    ClusterId, CommissionRow, CommissionSum, ConversionFilter, CreditSum, Payout, RollupKey, RollupMeasures,
+    StateError, StoredFact,
 };
 
 /// A query of facts as `rows::stored_fact` reads them.
@@ -47,7 +47,10 @@ macro_rules! select_commissions {
 /// A query of ledger entries as `rows::entry` reads them.
 macro_rules! select_entries {
     ($rest:literal) => {
-        concat!("SELECT brand, number, debit, credit, currency, minor, subject, cause, hash FROM ledger_entry ", $rest)
+        concat!(
+            "SELECT brand, number, debit, credit, currency, minor, subject, cause, hash FROM ledger_entry ",
+            $rest
+        )
     };
 }
 
@@ -71,7 +74,11 @@ pub(super) fn latest_facts(
     found.iter().map(rows::stored_fact).collect()
 }
 
-pub(super) fn facts_after(session: &mut Session, after: Sequence, limit: usize) -> Result<Vec<StoredFact>, StateError> {
+pub(super) fn facts_after(
+    session: &mut Session,
+    after: Sequence,
+    limit: usize,
+) -> Result<Vec<StoredFact>, StateError> {
     let sql = select_facts!("WHERE f.sequence > $1 ORDER BY f.sequence LIMIT $2");
     let found = session.rows(sql, vec![&stored_number(after.0)?, &stored_limit(limit)])?;
     found.iter().map(rows::stored_fact).collect()
@@ -159,12 +166,16 @@ pub(super) fn commissions(
     after: Option<CommissionId>,
     limit: usize,
 ) -> Result<Vec<CommissionRow>, StateError> {
-    let sql = select_commissions!("WHERE ($1::uuid IS NULL OR c.id > $1) AND c.brand = $2 ORDER BY c.id LIMIT $3");
+    let sql =
+        select_commissions!("WHERE ($1::uuid IS NULL OR c.id > $1) AND c.brand = $2 ORDER BY c.id LIMIT $3");
     let found = session.rows(sql, vec![&after.map(Id::from), &brand.as_str(), &stored_limit(limit)])?;
     found.iter().map(rows::commission_row).collect()
 }
 
-pub(super) fn commission(session: &mut Session, id: CommissionId) -> Result<Option<CommissionRow>, StateError> {
+pub(super) fn commission(
+    session: &mut Session,
+    id: CommissionId,
+) -> Result<Option<CommissionRow>, StateError> {
     let found = session.rows(select_commissions!("WHERE c.id = $1"), vec![&Id::from(id)])?;
     found.first().map(rows::commission_row).transpose()
 }
@@ -219,7 +230,11 @@ pub(super) fn credit_sums(
         .collect())
 }
 
-pub(super) fn payouts(session: &mut Session, run: Option<&str>, limit: usize) -> Result<Vec<Payout>, StateError> {
+pub(super) fn payouts(
+    session: &mut Session,
+    run: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Payout>, StateError> {
     let found = session.rows(
         "SELECT brand, step, reference, prepared_at, stepped_at, plan FROM payout WHERE $1::text IS NULL OR run = $1 \
          ORDER BY prepared_at DESC, id DESC LIMIT $2",
@@ -229,10 +244,17 @@ pub(super) fn payouts(session: &mut Session, run: Option<&str>, limit: usize) ->
 }
 
 pub(super) fn balances(session: &mut Session) -> Result<Vec<(BrandKey, Account, Money)>, StateError> {
-    let found = session.rows("SELECT brand, account, currency, minor FROM balance WHERE minor <> 0", Vec::new())?;
-    let balance =
-        |row| Ok((rows::brand(row, 0)?, rows::account(row, 1)?, Money::new(row.try_get(3)?, rows::currency(row, 2)?)));
-    let mut balances: Vec<(BrandKey, Account, Money)> = found.iter().map(balance).collect::<Result<_, StateError>>()?;
+    let found =
+        session.rows("SELECT brand, account, currency, minor FROM balance WHERE minor <> 0", Vec::new())?;
+    let balance = |row| {
+        Ok((
+            rows::brand(row, 0)?,
+            rows::account(row, 1)?,
+            Money::new(row.try_get(3)?, rows::currency(row, 2)?),
+        ))
+    };
+    let mut balances: Vec<(BrandKey, Account, Money)> =
+        found.iter().map(balance).collect::<Result<_, StateError>>()?;
     // The order of accounts is that of the chart, which is not that of their names.
     balances.sort_unstable_by(|one, other| {
         (&one.0, &one.1, one.2.currency).cmp(&(&other.0, &other.1, other.2.currency))

@@ -75,7 +75,10 @@ pub(super) fn contents(
 }
 
 /// Minor units of these lines that payouts hold.
-pub(super) fn locked(session: &mut Session, lines: &[CommissionId]) -> Result<HashMap<CommissionId, i64>, StateError> {
+pub(super) fn locked(
+    session: &mut Session,
+    lines: &[CommissionId],
+) -> Result<HashMap<CommissionId, i64>, StateError> {
     if lines.is_empty() {
         return Ok(HashMap::new());
     }

@@ -17,8 +17,8 @@ use super::session::{Driver, Session};
 use super::{configuration, listing, lookup};
 use crate::log::Sequence;
 use crate::state::{
-    ClusterContents, ClusterId, CommissionRow, CommissionSum, ConfigurationStore, ConversionFilter, CreditSum, Payout,
-    RollupKey, RollupMeasures, StateError, StateReader, StoredEntity, StoredFact,
+    ClusterContents, ClusterId, CommissionRow, CommissionSum, ConfigurationStore, ConversionFilter,
+    CreditSum, Payout, RollupKey, RollupMeasures, StateError, StateReader, StoredEntity, StoredFact,
 };
 
 /// Connections that are kept open between calls.
@@ -131,7 +131,11 @@ impl StateReader for PostgresStateReader {
         self.with(|session| listing::conversions(session, filter, after, limit))
     }
 
-    fn latest_conversions(&self, brand: Option<&BrandKey>, limit: usize) -> Result<Vec<Conversion>, StateError> {
+    fn latest_conversions(
+        &self,
+        brand: Option<&BrandKey>,
+        limit: usize,
+    ) -> Result<Vec<Conversion>, StateError> {
         self.with(|session| listing::latest_conversions(session, brand, limit))
     }
 
@@ -176,7 +180,11 @@ impl StateReader for PostgresStateReader {
         self.with(|session| listing::entries_of(session, subject))
     }
 
-    fn rollups(&self, after: Option<&RollupKey>, limit: usize) -> Result<Vec<(RollupKey, RollupMeasures)>, StateError> {
+    fn rollups(
+        &self,
+        after: Option<&RollupKey>,
+        limit: usize,
+    ) -> Result<Vec<(RollupKey, RollupMeasures)>, StateError> {
         self.with(|session| listing::rollups(session, after, limit))
     }
 }

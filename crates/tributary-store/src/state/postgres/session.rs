@@ -47,8 +47,9 @@ pub(super) struct Driver {
 impl Driver {
     /// Starts the thread for the server of `url` (`postgres://user@host/database`); does not connect yet.
     pub(super) fn start(url: &str) -> Result<Self, StateError> {
-        let mut config = Config::from_str(url)
-            .map_err(|error| StateError::Database(format!("the address of the PostgreSQL server: {error}")))?;
+        let mut config = Config::from_str(url).map_err(|error| {
+            StateError::Database(format!("the address of the PostgreSQL server: {error}"))
+        })?;
         config.connect_timeout(CONNECT_TIMEOUT).application_name("tributary");
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -115,7 +116,11 @@ impl Session {
     }
 
     /// Runs one statement and answers its rows.
-    pub(super) fn rows(&mut self, sql: &'static str, parameters: Parameters<'_>) -> Result<Vec<Row>, StateError> {
+    pub(super) fn rows(
+        &mut self,
+        sql: &'static str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, StateError> {
         Ok(self.run(&[Request::new(sql, parameters)])?.pop().unwrap_or_default())
     }
 
@@ -125,8 +130,11 @@ impl Session {
     }
 
     fn prepare(&mut self, requests: &[Request<'_>]) -> Result<(), StateError> {
-        let mut missing: Vec<&'static str> =
-            requests.iter().map(|request| request.sql).filter(|sql| !self.statements.contains_key(sql)).collect();
+        let mut missing: Vec<&'static str> = requests
+            .iter()
+            .map(|request| request.sql)
+            .filter(|sql| !self.statements.contains_key(sql))
+            .collect();
         missing.sort_unstable();
         missing.dedup();
         let pending: Vec<Pending<'_, Statement>> =
@@ -146,7 +154,9 @@ async fn all<T>(mut pending: Vec<Pending<'_, T>>) -> Vec<Result<T, tokio_postgre
     let mut answers: Vec<Option<Result<T, tokio_postgres::Error>>> = pending.iter().map(|_| None).collect();
     std::future::poll_fn(move |context| {
         let mut waiting = false;
-        for (future, answer) in pending.iter_mut().zip(answers.iter_mut()).filter(|(_, answer)| answer.is_none()) {
+        for (future, answer) in
+            pending.iter_mut().zip(answers.iter_mut()).filter(|(_, answer)| answer.is_none())
+        {
             match future.as_mut().poll(context) {
                 Poll::Ready(result) => *answer = Some(result),
                 Poll::Pending => waiting = true,

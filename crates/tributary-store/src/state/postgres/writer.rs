@@ -28,7 +28,9 @@ pub struct PostgresStateWriter {
 
 impl fmt::Debug for PostgresStateWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresStateWriter").field("connected", &self.session.is_some()).finish_non_exhaustive()
+        f.debug_struct("PostgresStateWriter")
+            .field("connected", &self.session.is_some())
+            .finish_non_exhaustive()
     }
 }
 
@@ -44,7 +46,9 @@ impl PostgresStateWriter {
         let deadline = Instant::now() + LOCK_PATIENCE;
         loop {
             match connect(&driver) {
-                Err(StateError::InUse(_)) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
+                Err(StateError::InUse(_)) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(50))
+                }
                 Err(error) => return Err(error),
                 Ok(session) => return Ok(Self { driver, session: Some(session) }),
             }
@@ -89,7 +93,8 @@ impl StateWriter for PostgresStateWriter {
             return Ok(HashSet::new());
         }
         let events: Vec<Id> = events.iter().map(|event| Id::from(*event)).collect();
-        let found = self.session()?.rows("SELECT event_id FROM fact WHERE event_id = ANY ($1)", vec![&events])?;
+        let found =
+            self.session()?.rows("SELECT event_id FROM fact WHERE event_id = ANY ($1)", vec![&events])?;
         found.iter().map(|row| rows::event(row, 0)).collect()
     }
 
@@ -97,7 +102,10 @@ impl StateWriter for PostgresStateWriter {
         lookup::clusters_of_nodes(self.session()?, nodes)
     }
 
-    fn clusters_of_commissions(&mut self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, ClusterId>, StateError> {
+    fn clusters_of_commissions(
+        &mut self,
+        lines: &[CommissionId],
+    ) -> Result<HashMap<CommissionId, ClusterId>, StateError> {
         if lines.is_empty() {
             return Ok(HashMap::new());
         }
@@ -126,7 +134,10 @@ impl StateWriter for PostgresStateWriter {
         found.iter().map(|row| rows::cluster(row, 0)).collect()
     }
 
-    fn load_clusters(&mut self, clusters: &[ClusterId]) -> Result<HashMap<ClusterId, ClusterContents>, StateError> {
+    fn load_clusters(
+        &mut self,
+        clusters: &[ClusterId],
+    ) -> Result<HashMap<ClusterId, ClusterContents>, StateError> {
         lookup::contents(self.session()?, clusters)
     }
 
@@ -152,7 +163,9 @@ impl StateWriter for PostgresStateWriter {
                  SELECT brand, number, hash FROM ledger_entry WHERE brand = b.brand ORDER BY number DESC LIMIT 1) e",
             Vec::new(),
         )?;
-        let head = |row| Ok((rows::brand(row, 0)?, ChainHead { number: rows::number(row, 1)?, hash: rows::hash(row, 2)? }));
+        let head = |row| {
+            Ok((rows::brand(row, 0)?, ChainHead { number: rows::number(row, 1)?, hash: rows::hash(row, 2)? }))
+        };
         found.iter().map(head).collect()
     }
 
