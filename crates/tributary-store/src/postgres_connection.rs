@@ -200,7 +200,11 @@ impl Session {
     }
 
     /// Runs one statement and answers its rows.
-    pub(crate) fn rows(&mut self, sql: &'static str, parameters: Parameters<'_>) -> Result<Vec<Row>, PostgresError> {
+    pub(crate) fn rows(
+        &mut self,
+        sql: &'static str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, PostgresError> {
         Ok(self.run(&[Request::new(sql, parameters)])?.pop().unwrap_or_default())
     }
 
@@ -215,8 +219,11 @@ impl Session {
     }
 
     fn prepare(&mut self, requests: &[Request<'_>]) -> Result<(), PostgresError> {
-        let mut missing: Vec<&'static str> =
-            requests.iter().map(|request| request.sql).filter(|sql| !self.statements.contains_key(sql)).collect();
+        let mut missing: Vec<&'static str> = requests
+            .iter()
+            .map(|request| request.sql)
+            .filter(|sql| !self.statements.contains_key(sql))
+            .collect();
         missing.sort_unstable();
         missing.dedup();
         let pending: Vec<Pending<'_, Statement>> =
@@ -236,7 +243,9 @@ async fn all<T>(mut pending: Vec<Pending<'_, T>>) -> Vec<Result<T, tokio_postgre
     let mut answers: Vec<Option<Result<T, tokio_postgres::Error>>> = pending.iter().map(|_| None).collect();
     std::future::poll_fn(move |context| {
         let mut waiting = false;
-        for (future, answer) in pending.iter_mut().zip(answers.iter_mut()).filter(|(_, answer)| answer.is_none()) {
+        for (future, answer) in
+            pending.iter_mut().zip(answers.iter_mut()).filter(|(_, answer)| answer.is_none())
+        {
             match future.as_mut().poll(context) {
                 Poll::Ready(result) => *answer = Some(result),
                 Poll::Pending => waiting = true,

@@ -100,7 +100,8 @@ impl LogStores for PostgresStores {
     }
 
     fn mend(&self) {
-        postgres_server::execute(&self.url, "DROP TRIGGER broken ON fact_log; DROP FUNCTION broken()").unwrap();
+        postgres_server::execute(&self.url, "DROP TRIGGER broken ON fact_log; DROP FUNCTION broken()")
+            .unwrap();
     }
 }
 
@@ -117,7 +118,8 @@ mod sqlite {
     log_suite!(SqliteStores::new();
         records_keep_their_order an_empty_log_reads_as_empty d10_records_and_keys_survive_reopening
         d11_duplicates_name_the_first_event conflicts_are_visible_once_per_content records_without_a_key_are_always_new
-        big_and_empty_records_come_back_exactly d7_a_failed_commit_leaves_no_key_behind any_groups_answer_like_a_map_of_keys;
+        big_and_empty_records_come_back_exactly d7_a_failed_commit_leaves_no_key_behind readers_see_whole_groups
+        any_groups_answer_like_a_map_of_keys;
         d1_of_a_thousand_simultaneous_appends_exactly_one_is_stored a_full_queue_refuses_at_once
         d7_everybody_hears_of_a_failed_commit closing_stores_what_waits);
 
@@ -138,7 +140,11 @@ mod sqlite {
         assert!(matches!(SqliteLogReader::open(&stores.path()), Err(LogError::Missing { .. })));
         assert!(!stores.path().exists(), "looking for a log does not create one");
 
-        std::fs::write(stores.path(), "this is not a database, but it is long enough to be looked at as one ".repeat(20)).unwrap();
+        std::fs::write(
+            stores.path(),
+            "this is not a database, but it is long enough to be looked at as one ".repeat(20),
+        )
+        .unwrap();
         assert!(matches!(stores.engine(), Err(LogError::Corrupt { .. })));
         assert!(matches!(SqliteLogReader::open(&stores.path()), Err(LogError::Corrupt { .. })));
 
@@ -172,7 +178,8 @@ mod postgres {
     log_suite!(PostgresStores::new();
         records_keep_their_order an_empty_log_reads_as_empty d10_records_and_keys_survive_reopening
         d11_duplicates_name_the_first_event conflicts_are_visible_once_per_content records_without_a_key_are_always_new
-        big_and_empty_records_come_back_exactly d7_a_failed_commit_leaves_no_key_behind any_groups_answer_like_a_map_of_keys
+        big_and_empty_records_come_back_exactly d7_a_failed_commit_leaves_no_key_behind readers_see_whole_groups
+        any_groups_answer_like_a_map_of_keys
         d1_several_writers_store_each_key_once_and_fill_no_gap_later;
         d1_of_a_thousand_simultaneous_appends_exactly_one_is_stored a_full_queue_refuses_at_once
         d7_everybody_hears_of_a_failed_commit closing_stores_what_waits);
@@ -188,7 +195,8 @@ mod postgres {
             WHERE datname = current_database() AND pid <> pg_backend_pid()";
         postgres_server::execute(&stores.url, end_others).unwrap();
         // Whether the end was noticed before the next group decides if one group fails; never two.
-        let answers = engine.append(&[suite::sample(2, 2, 2)]).or_else(|_| engine.append(&[suite::sample(2, 2, 2)]));
+        let answers =
+            engine.append(&[suite::sample(2, 2, 2)]).or_else(|_| engine.append(&[suite::sample(2, 2, 2)]));
         assert_eq!(answers.unwrap().len(), 1);
         let count = reader.count().or_else(|_| reader.count());
         assert_eq!(count.unwrap(), 2);
@@ -205,7 +213,8 @@ mod postgres {
     fn a_log_of_a_newer_build_is_refused() {
         let stores = PostgresStores::new();
         stores.engine().unwrap();
-        postgres_server::execute(&stores.url, "INSERT INTO migration VALUES ('log', 99, 'later', '', 0)").unwrap();
+        postgres_server::execute(&stores.url, "INSERT INTO migration VALUES ('log', 99, 'later', '', 0)")
+            .unwrap();
         assert!(matches!(stores.engine(), Err(LogError::Format(_))));
         assert!(matches!(PostgresLogReader::open(&stores.url), Err(LogError::Format(_))));
     }

@@ -48,7 +48,8 @@ const WRITER_SETTINGS: &str = "\
     SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off; SET work_mem = '64MB'; \
     SET lock_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'";
 
-const READER_SETTINGS: &str = "SET default_transaction_read_only = on; SET jit = off; SET lock_timeout = '30s'";
+const READER_SETTINGS: &str =
+    "SET default_transaction_read_only = on; SET jit = off; SET lock_timeout = '30s'";
 
 /// The order of commits depends on each statement seeing what was committed before it began, hence the level is named.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
@@ -111,7 +112,9 @@ pub struct PostgresLogEngine {
 
 impl fmt::Debug for PostgresLogEngine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PostgresLogEngine").field("connected", &self.session.is_some()).finish_non_exhaustive()
+        f.debug_struct("PostgresLogEngine")
+            .field("connected", &self.session.is_some())
+            .finish_non_exhaustive()
     }
 }
 
@@ -146,21 +149,45 @@ impl LogEngine for PostgresLogEngine {
 }
 
 fn append(session: &mut Session, group: &[NewRecord]) -> Result<Vec<Appended>, LogError> {
-    let event_ids: Vec<&[u8]> = group.iter().map(|record| &record.event_id.0[..]).collect();
-    let keys: Vec<Option<&[u8]>> = group.iter().map(|record| record.key.as_ref().map(|key| &key.0[..])).collect();
-    let contents: Vec<&[u8]> = group.iter().map(|record| &record.content[..]).collect();
-    let received: Vec<i64> = group.iter().map(|record| record.received_at.0).collect();
-    let ways: Vec<i16> = group.iter().map(|record| record.way.code()).collect();
-    let facts: Vec<&[u8]> = group.iter().map(|record| &record.fact[..]).collect();
-    let sealed: Vec<&[u8]> = group.iter().map(|record| &record.sealed[..]).collect();
+    let columns = Columns::of(group);
     let answers = session.run(&[
         Request::new(BEGIN, Vec::new()),
         Request::new(LOCK, Vec::new()),
-        Request::new(APPEND, vec![&event_ids, &keys, &contents, &received, &ways, &facts, &sealed]),
+        columns.request(),
         Request::new(COMMIT, Vec::new()),
     ])?;
     let rows = answers.get(2).map_or(&[][..], Vec::as_slice);
     rows.iter().map(appended).collect()
+}
+
+/// A group as one array per column.
+struct Columns<'g> {
+    event_ids: Vec<&'g [u8]>,
+    keys: Vec<Option<&'g [u8]>>,
+    contents: Vec<&'g [u8]>,
+    received: Vec<i64>,
+    ways: Vec<i16>,
+    facts: Vec<&'g [u8]>,
+    sealed: Vec<&'g [u8]>,
+}
+
+impl<'g> Columns<'g> {
+    fn of(group: &'g [NewRecord]) -> Self {
+        Self {
+            event_ids: group.iter().map(|record| &record.event_id.0[..]).collect(),
+            keys: group.iter().map(|record| record.key.as_ref().map(|key| &key.0[..])).collect(),
+            contents: group.iter().map(|record| &record.content[..]).collect(),
+            received: group.iter().map(|record| record.received_at.0).collect(),
+            ways: group.iter().map(|record| record.way.code()).collect(),
+            facts: group.iter().map(|record| &record.fact[..]).collect(),
+            sealed: group.iter().map(|record| &record.sealed[..]).collect(),
+        }
+    }
+
+    fn request(&self) -> Request<'_> {
+        let Self { event_ids, keys, contents, received, ways, facts, sealed } = self;
+        Request::new(APPEND, vec![event_ids, keys, contents, received, ways, facts, sealed])
+    }
 }
 
 fn appended(row: &Row) -> Result<Appended, LogError> {
@@ -324,5 +351,90 @@ impl From<PostgresError> for LogError {
             PostgresError::Format(problem) => Self::Format(problem),
             PostgresError::Unreachable(_) | PostgresError::Refused(_) => Self::Storage(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::suite::log::sample;
+    use crate::suite::postgres_server;
+
+    /// A writer that was stopped between its group and its commit.
+    fn stopped_writer(driver: &Driver, record: &NewRecord) -> Session {
+        let mut session = driver.connect(WRITER_SETTINGS).unwrap();
+        session.batch(&format!("{BEGIN}; {LOCK}")).unwrap();
+        session.run(&[Columns::of(std::slice::from_ref(record)).request()]).unwrap();
+        session
+    }
+
+    fn events(reader: &PostgresLogReader) -> Vec<EventId> {
+        reader.read_after(Sequence(0), 10).unwrap().iter().map(|record| record.event_id).collect()
+    }
+
+    #[test]
+    fn a_writer_waits_for_the_one_before_it_so_that_no_gap_is_filled_later() {
+        let url = postgres_server::fresh_database();
+        let mut engine = PostgresLogEngine::open(&url).unwrap();
+        let reader = PostgresLogReader::open(&url).unwrap();
+        let (first, second) = (sample(1, 1, 1), sample(2, 2, 2));
+        let mut stopped = stopped_writer(&engine.driver, &first);
+        let group = [second.clone()];
+        let waiting = std::thread::spawn(move || engine.append(&group));
+        std::thread::sleep(Duration::from_millis(300));
+        assert!(!waiting.is_finished());
+        assert_eq!(events(&reader), []);
+        stopped.batch(COMMIT).unwrap();
+        assert_eq!(waiting.join().unwrap(), Ok(vec![Appended::Stored(Sequence(2))]));
+        assert_eq!(events(&reader), [first.event_id, second.event_id]);
+    }
+
+    #[test]
+    fn d7_a_writer_that_dies_before_its_commit_leaves_no_key_and_holds_up_nobody() {
+        let url = postgres_server::fresh_database();
+        let mut engine = PostgresLogEngine::open(&url).unwrap();
+        let stopped = stopped_writer(&engine.driver, &sample(1, 1, 1));
+        drop(stopped);
+        let retry = sample(2, 1, 1);
+        assert_eq!(engine.append(std::slice::from_ref(&retry)), Ok(vec![Appended::Stored(Sequence(1))]));
+        assert_eq!(events(&PostgresLogReader::open(&url).unwrap()), [retry.event_id]);
+    }
+
+    #[test]
+    fn d10_commits_wait_for_the_disk_whatever_the_server_would_do_by_itself() {
+        for (default, expected) in
+            [("off", "on"), ("local", "on"), ("on", "on"), ("remote_apply", "remote_apply")]
+        {
+            let url = postgres_server::fresh_database();
+            let name = url.rsplit('/').next().unwrap();
+            postgres_server::execute(
+                &url,
+                &format!("ALTER DATABASE {name} SET synchronous_commit = {default}"),
+            )
+            .unwrap();
+            let mut engine = PostgresLogEngine::open(&url).unwrap();
+            let shown = engine.session.as_mut().unwrap().rows("SHOW synchronous_commit", Vec::new()).unwrap();
+            assert_eq!(shown[0].get::<_, &str>(0), expected, "by default {default}");
+        }
+    }
+
+    #[test]
+    fn keys_are_looked_up_by_index_in_a_large_log() {
+        let url = postgres_server::fresh_database();
+        let engine = PostgresLogEngine::open(&url).unwrap();
+        // The worst moment for a plan: the statistics still say that the tables are empty.
+        postgres_server::execute(&url, "ANALYZE fact_log; ANALYZE deduplication").unwrap();
+        let mut session = engine.driver.connect(WRITER_SETTINGS).unwrap();
+        let types = "bytea[], bytea[], bytea[], bigint[], smallint[], bytea[], bytea[]";
+        session.batch(&format!("PREPARE group_of_records ({types}) AS {APPEND}")).unwrap();
+        let plan = session
+            .rows("EXPLAIN EXECUTE group_of_records ('{}', '{}', '{}', '{}', '{}', '{}', '{}')", Vec::new())
+            .unwrap();
+        let plan: Vec<&str> = plan.iter().map(|line| line.get(0)).collect();
+        assert!(plan.iter().any(|line| line.contains("using deduplication_pkey")), "{plan:#?}");
+        assert!(plan.iter().any(|line| line.contains("using fact_log_pkey")), "{plan:#?}");
+        assert!(!plan.iter().any(|line| line.contains("Seq Scan")), "{plan:#?}");
     }
 }
