@@ -9,7 +9,9 @@ use std::time::Duration;
 use tributary_domain::ids::{DeduplicationKey, EventId, fingerprint};
 use tributary_domain::time::Timestamp;
 
-use crate::log::{Appended, Log, LogEngine, LogError, LogReader, LogRecord, LogSettings, NewRecord, Sequence, Way};
+use crate::log::{
+    Appended, Log, LogEngine, LogError, LogReader, LogRecord, LogSettings, NewRecord, Sequence, Way,
+};
 
 /// Opens engines and readers of one log.
 pub trait LogStores: Sync {
@@ -168,8 +170,11 @@ pub fn big_and_empty_records_come_back_exactly(stores: &impl LogStores) {
         sealed: (0..length).map(|n| u8::try_from(n % 241).unwrap()).collect(),
         ..sample(event, event, event)
     };
-    let records: Vec<NewRecord> =
-        [0, 1, 4095, 4096, 70_000, 5 << 20].into_iter().zip(1..).map(|(length, event)| sized(event, length)).collect();
+    let records: Vec<NewRecord> = [0, 1, 4095, 4096, 70_000, 5 << 20]
+        .into_iter()
+        .zip(1..)
+        .map(|(length, event)| sized(event, length))
+        .collect();
     engine.append(&records).unwrap();
     let stored = all_records(&*stores.reader());
     assert_eq!(stored.len(), records.len());
@@ -381,7 +386,8 @@ pub fn d1_several_writers_store_each_key_once_and_fill_no_gap_later(stores: &imp
                 for start in (1..=KEYS).step_by(5) {
                     // Every writer sends all keys, in an order of its own.
                     let keys = (start..start + 5).map(|n| if writer % 2 == 0 { n } else { KEYS + 1 - n });
-                    let group: Vec<NewRecord> = keys.map(|key| sample(key * WRITERS + writer, key, key)).collect();
+                    let group: Vec<NewRecord> =
+                        keys.map(|key| sample(key * WRITERS + writer, key, key)).collect();
                     let answers = engine.append(&group).unwrap();
                     stored += answers.iter().filter(|answer| matches!(answer, Appended::Stored(_))).count();
                 }
@@ -404,6 +410,10 @@ pub fn d1_several_writers_store_each_key_once_and_fill_no_gap_later(stores: &imp
         assert_eq!(stored, usize::try_from(KEYS).unwrap());
         seen
     });
-    assert_eq!(seen, all_records(&*stores.reader()), "a reader that follows sees what a reader from the start sees");
+    assert_eq!(
+        seen,
+        all_records(&*stores.reader()),
+        "a reader that follows sees what a reader from the start sees"
+    );
     assert_eq!(seen.len(), usize::try_from(KEYS).unwrap());
 }
