@@ -1,4 +1,5 @@
 //! The conformance suite of the store port, on SQLite and on PostgreSQL.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
 //! What only PostgreSQL can get wrong: connections that break, engines on other machines, callers inside a runtime.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};

@@ -14,7 +14,7 @@ use tributary_domain::reason::Reason;
 use tributary_domain::settlement::Conversion;
 
 use super::rows::{Id, stored_number, unreadable};
-use super::session::Request;
+use crate::postgres_connection::Request;
 use crate::state::subject::pack_subject;
 use crate::state::{ClusterId, Payout, RollupKey, RollupMeasures, StateError, StoredFact};
 use crate::wire;

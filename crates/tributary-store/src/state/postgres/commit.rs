@@ -15,19 +15,19 @@ use super::columns::{
     Payouts, Rollups,
 };
 use super::rows::{self, Id, stored_number};
-use super::session::{Request, Session};
+use crate::postgres_connection::{Request, Session};
 use crate::state::{Commit, ConversionChange, Payout, StateError};
 
 /// Applies a change, or leaves nothing of it behind.
 pub(super) fn apply(session: &mut Session, commit: &Commit) -> Result<(), StateError> {
     let applied = begin(session, commit)
         .and_then(|found| Writing::of(commit, found)?.write(session))
-        .and_then(|()| session.run(&[Request::new("COMMIT", Vec::new())]));
+        .and_then(|()| Ok(session.batch("COMMIT")?));
     match applied {
-        Ok(_) => Ok(()),
+        Ok(()) => Ok(()),
         Err(error) => {
             // Fails only with the connection, and then the server rolls back by itself.
-            let _ended = session.run(&[Request::new("ROLLBACK", Vec::new())]);
+            let _ended = session.batch("ROLLBACK");
             Err(error)
         }
     }

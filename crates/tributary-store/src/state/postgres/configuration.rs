@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 use tributary_domain::time::Timestamp;
 
 use super::connection::{self, Purpose};
-use super::session::{Driver, Request, Session};
 use super::{lookup, rows};
+use crate::postgres_connection::{Driver, Request, Session};
 use crate::state::{ConfigurationStore, StateError, StoredEntity};
 
 /// The set-up in the same database as derived state, on a connection of its own. Reading never waits; saving waits at most for the
@@ -29,8 +29,7 @@ impl PostgresConfigurationStore {
     /// # Errors
     /// [`StateError::Database`] when the server cannot be reached or the database cannot be migrated.
     pub fn open(url: &str) -> Result<Self, StateError> {
-        let driver = Driver::start(url)?;
-        connection::migrate(&driver)?;
+        let driver = connection::start(url, Purpose::SetUp)?;
         let session = driver.connect(Purpose::SetUp.settings())?;
         Ok(Self { driver, session: Mutex::new(Some(session)) })
     }

@@ -1,7 +1,7 @@
 //! What a connection is for, and the migrations.
 
-use super::session::{Driver, Request};
-use crate::migrations::{self, Migration, MigrationError};
+use crate::migrations::Migration;
+use crate::postgres_connection::{Driver, PostgresError};
 use crate::state::StateError;
 
 /// What `migration` calls these tables.
@@ -48,33 +48,26 @@ impl Purpose {
     }
 }
 
-/// Applies what is missing, all of it or nothing. Several programs may do so at once: they wait for each other.
-pub(super) fn migrate(driver: &Driver) -> Result<(), StateError> {
-    let mut session = driver.connect(Purpose::SetUp.settings())?;
-    let failed = |error: StateError| {
-        let problem = match error {
-            StateError::Database(problem) => problem,
-            other => other.to_string(),
-        };
-        refused(MigrationError::Sql { area: AREA.to_owned(), problem })
-    };
-    // A lock of the transaction: `CREATE TABLE IF NOT EXISTS` is not safe against another one at the same moment.
-    session.batch("BEGIN; SELECT pg_advisory_xact_lock(1953652321)").map_err(failed)?;
-    session.batch(migrations::TABLE).map_err(failed)?;
-    let sql = "SELECT number, checksum FROM migration WHERE area = $1 ORDER BY number";
-    let found = session.rows(sql, vec![&AREA]).map_err(failed)?;
-    let applied: Vec<(i64, String)> =
-        found.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<Result<_, StateError>>()?;
-    for migration in migrations::pending(AREA, &applied, MIGRATIONS).map_err(refused)? {
-        session.batch(migration.sql).map_err(failed)?;
-        let sql = "INSERT INTO migration (area, number, name, checksum) VALUES ($1, $2, $3, $4)";
-        session
-            .run(&[Request::new(sql, vec![&AREA, &migration.number, &migration.name, &migration.checksum()])])
-            .map_err(failed)?;
+/// Connects to the server of `url`, creating and migrating the tables unless it is for reading only.
+pub(super) fn start(url: &str, purpose: Purpose) -> Result<Driver, StateError> {
+    let driver = Driver::start(url)?;
+    match purpose {
+        Purpose::Engine | Purpose::SetUp => driver.migrate(AREA, MIGRATIONS)?,
+        Purpose::Reading => driver.check(AREA, MIGRATIONS)?,
     }
-    session.batch("COMMIT").map_err(failed)
+    Ok(driver)
 }
 
-fn refused(error: MigrationError) -> StateError {
-    StateError::Database(error.to_string())
+impl From<PostgresError> for StateError {
+    fn from(error: PostgresError) -> Self {
+        Self::Database(error.to_string())
+    }
+}
+
+impl From<tokio_postgres::Error> for StateError {
+    /// Of a column that is not as it was written: statements answer [`PostgresError`].
+    fn from(error: tokio_postgres::Error) -> Self {
+        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        Self::Unreadable(format!("{error}: {source}"))
+    }
 }

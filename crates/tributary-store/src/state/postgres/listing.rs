@@ -13,8 +13,8 @@ use tributary_domain::settlement::Conversion;
 use tributary_domain::time::Period;
 
 use super::rows::{self, Id, number, stored_limit, stored_number};
-use super::session::Session;
 use crate::log::Sequence;
+use crate::postgres_connection::Session;
 use crate::state::subject::pack_subject;
 use crate::state::{
     ClusterId, CommissionRow, CommissionSum, ConversionFilter, CreditSum, Payout, RollupKey, RollupMeasures,

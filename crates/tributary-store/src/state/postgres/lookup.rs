@@ -6,8 +6,8 @@ use tributary_domain::identity::NodeKey;
 use tributary_domain::ids::CommissionId;
 
 use super::rows::{self, Id, stored_clusters};
-use super::session::Session;
 use crate::log::Sequence;
+use crate::postgres_connection::Session;
 use crate::state::{ClusterContents, ClusterId, Payout, StateError};
 
 /// The last log record taken into account.

@@ -2,8 +2,7 @@
 //!
 //! | file | what it does |
 //! | --- | --- |
-//! | `session` | a connection: prepared statements, sent without waiting for one answer before the next |
-//! | `connection` | settings by purpose, migrations |
+//! | `connection` | settings of a connection by purpose, migrations; see [`crate::postgres_connection`] |
 //! | `rows` | from columns to the domain's types |
 //! | `lookup` | what engine and pages both look up: clusters, locks, payouts |
 //! | `writer`, `commit`, `columns` | the engine's side: one statement per table and commit, rows as arrays |
@@ -28,7 +27,6 @@ mod listing;
 mod lookup;
 mod reader;
 mod rows;
-mod session;
 mod writer;
 
 pub use configuration::PostgresConfigurationStore;

@@ -12,10 +12,10 @@ use tributary_domain::money::Money;
 use tributary_domain::settlement::Conversion;
 use tributary_domain::time::{Period, Timestamp};
 
-use super::connection::Purpose;
-use super::session::{Driver, Session};
+use super::connection::{self, Purpose};
 use super::{configuration, listing, lookup};
 use crate::log::Sequence;
+use crate::postgres_connection::{Driver, Session};
 use crate::state::{
     ClusterContents, ClusterId, CommissionRow, CommissionSum, ConfigurationStore, ConversionFilter,
     CreditSum, Payout, RollupKey, RollupMeasures, StateError, StateReader, StoredEntity, StoredFact,
@@ -40,9 +40,9 @@ impl PostgresStateReader {
     /// Connects to the server of `url`, whose database an engine or a set-up has migrated.
     ///
     /// # Errors
-    /// [`StateError::Database`] when the server cannot be reached.
+    /// [`StateError::Database`] when the server cannot be reached, or its database is not at this build's migrations.
     pub fn open(url: &str) -> Result<Self, StateError> {
-        let driver = Driver::start(url)?;
+        let driver = connection::start(url, Purpose::Reading)?;
         let first = driver.connect(Purpose::Reading.settings())?;
         Ok(Self { driver, idle: Mutex::new(vec![first]) })
     }

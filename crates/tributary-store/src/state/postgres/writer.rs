@@ -9,9 +9,9 @@ use tributary_domain::ids::{BrandKey, CommissionId, EventId};
 
 use super::connection::{self, Purpose};
 use super::rows::{self, Id, stored_clusters, stored_limit};
-use super::session::{Driver, Session};
 use super::{commit, lookup};
 use crate::log::Sequence;
+use crate::postgres_connection::{Driver, Session};
 use crate::state::{ChainHead, ClusterContents, ClusterId, Commit, Payout, StateError, StateWriter};
 
 /// How long opening waits for the lock: the server may still be finishing the last commit of an engine that has just been killed.
@@ -41,8 +41,7 @@ impl PostgresStateWriter {
     /// [`StateError::InUse`] when another engine runs on it, on any machine; [`StateError::Database`] when the server cannot be reached
     /// or the database cannot be migrated.
     pub fn open(url: &str) -> Result<Self, StateError> {
-        let driver = Driver::start(url)?;
-        connection::migrate(&driver)?;
+        let driver = connection::start(url, Purpose::Engine)?;
         let deadline = Instant::now() + LOCK_PATIENCE;
         loop {
             match connect(&driver) {
