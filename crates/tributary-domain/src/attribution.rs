@@ -3,6 +3,9 @@
 //! Definitions follow `docs/attribution.md`. Shares are integer weights, so that value is split without rounding loss by
 //! [`crate::money::split_by_largest_remainder`].
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use crate::click_id::ClickId;
 use crate::configuration::{Campaign, Model};
 use crate::ids::{CampaignKey, Channel, EventId, LinkKey, PartnerKey};
@@ -75,7 +78,7 @@ pub struct Considered {
 }
 
 /// The window and visit rule of a touchpoint that belongs to no campaign (another channel): the widest default.
-const OTHER_CHANNEL_WINDOW: Span = Span::days(30);
+pub(crate) const OTHER_CHANNEL_WINDOW: Span = Span::days(30);
 const OTHER_CHANNEL_VIEW_WINDOW: Span = Span::DAY;
 const OTHER_CHANNEL_VISIT_GAP: Span = Span(30 * Span::MINUTE.0);
 
@@ -90,18 +93,45 @@ pub fn consider<'c>(
     only_campaign: Option<&CampaignKey>,
     campaign_of: impl Fn(&CampaignKey) -> Option<&'c Campaign>,
 ) -> Vec<Considered> {
-    touchpoints.sort_by(|a, b| (a.occurred_at, a.event_id, a.kind).cmp(&(b.occurred_at, b.event_id, b.kind)));
-    let mut considered: Vec<Considered> = touchpoints
-        .into_iter()
+    touchpoints.sort_by(|a, b| a.place_in_time().cmp(&b.place_in_time()));
+    let verdicts = judge(&touchpoints.iter().collect::<Vec<_>>(), converted_at, only_campaign, campaign_of);
+    touchpoints.into_iter().zip(verdicts).map(|(touchpoint, verdict)| Considered { touchpoint, verdict }).collect()
+}
+
+impl Touchpoint {
+    /// What touchpoints are sorted by: time, then event id, then kind.
+    pub(crate) const fn place_in_time(&self) -> (Timestamp, EventId, TouchKind) {
+        (self.occurred_at, self.event_id, self.kind)
+    }
+}
+
+/// The verdicts on touchpoints in order of [`Touchpoint::place_in_time`].
+pub(crate) fn judge<'c>(
+    touchpoints: &[&Touchpoint],
+    converted_at: Timestamp,
+    only_campaign: Option<&CampaignKey>,
+    campaign_of: impl Fn(&CampaignKey) -> Option<&'c Campaign>,
+) -> Vec<Reason> {
+    let mut known: HashMap<&CampaignKey, Option<&'c Campaign>> = HashMap::new();
+    let mut judged: Vec<Judged<'_, 'c>> = touchpoints
+        .iter()
         .map(|touchpoint| {
-            let campaign = touchpoint.campaign.as_ref().and_then(&campaign_of);
-            let verdict = judge_alone(&touchpoint, converted_at, only_campaign, campaign);
-            Considered { touchpoint, verdict }
+            let campaign =
+                touchpoint.campaign.as_ref().and_then(|key| *known.entry(key).or_insert_with(|| campaign_of(key)));
+            let verdict = judge_alone(touchpoint, converted_at, only_campaign, campaign);
+            Judged { touchpoint, campaign, verdict }
         })
         .collect();
-    outrank(&mut considered);
-    collapse_repeats(&mut considered, campaign_of);
-    considered
+    outrank(&mut judged);
+    collapse_repeats(&mut judged);
+    judged.into_iter().map(|each| each.verdict).collect()
+}
+
+/// A touchpoint under judgement.
+struct Judged<'t, 'c> {
+    touchpoint: &'t Touchpoint,
+    campaign: Option<&'c Campaign>,
+    verdict: Reason,
 }
 
 fn judge_alone(
@@ -135,23 +165,25 @@ fn judge_alone(
 }
 
 /// A click or code outranks impressions; anything outranks direct traffic and a partner only named.
-fn outrank(considered: &mut [Considered]) {
-    let eligible = |c: &&Considered| c.verdict == Reason::Eligible;
-    let has_active = considered
+fn outrank(judged: &mut [Judged<'_, '_>]) {
+    let eligible = |each: &&Judged<'_, '_>| each.verdict == Reason::Eligible;
+    let has_active = judged
         .iter()
         .filter(eligible)
-        .any(|c| matches!(c.touchpoint.kind, TouchKind::Click | TouchKind::Code) && !is_direct(&c.touchpoint));
+        .any(|each| matches!(each.touchpoint.kind, TouchKind::Click | TouchKind::Code) && !is_direct(each.touchpoint));
     if has_active {
-        demote(considered, Reason::ViewOutranked, |t| t.kind == TouchKind::Impression);
+        demote(judged, Reason::ViewOutranked, |touchpoint| touchpoint.kind == TouchKind::Impression);
     }
-    let has_touch =
-        considered.iter().filter(eligible).any(|c| c.touchpoint.kind != TouchKind::Named && !is_direct(&c.touchpoint));
+    let has_touch = judged
+        .iter()
+        .filter(eligible)
+        .any(|each| each.touchpoint.kind != TouchKind::Named && !is_direct(each.touchpoint));
     if has_touch {
-        demote(considered, Reason::NamedOutranked, |t| t.kind == TouchKind::Named);
+        demote(judged, Reason::NamedOutranked, |touchpoint| touchpoint.kind == TouchKind::Named);
     }
-    let has_other = considered.iter().filter(eligible).any(|c| !is_direct(&c.touchpoint));
+    let has_other = judged.iter().filter(eligible).any(|each| !is_direct(each.touchpoint));
     if has_other {
-        demote(considered, Reason::DirectOutranked, is_direct);
+        demote(judged, Reason::DirectOutranked, is_direct);
     }
 }
 
@@ -159,33 +191,60 @@ fn is_direct(touchpoint: &Touchpoint) -> bool {
     matches!(&touchpoint.earner, Some(Earner::Channel(channel)) if channel.as_str() == "direct")
 }
 
-fn demote(considered: &mut [Considered], reason: Reason, applies: impl Fn(&Touchpoint) -> bool) {
-    for each in considered.iter_mut().filter(|c| c.verdict == Reason::Eligible && applies(&c.touchpoint)) {
+fn demote(judged: &mut [Judged<'_, '_>], reason: Reason, applies: impl Fn(&Touchpoint) -> bool) {
+    for each in judged.iter_mut().filter(|each| each.verdict == Reason::Eligible && applies(each.touchpoint)) {
         each.verdict = reason;
     }
 }
 
-/// Consecutive touchpoints of one earner and campaign, closer together than the visit gap, are one visit: the last of the
-/// run stands for all, so that reloading a link earns nothing.
-fn collapse_repeats<'c>(considered: &mut [Considered], campaign_of: impl Fn(&CampaignKey) -> Option<&'c Campaign>) {
-    let mut previous: Option<usize> = None;
-    for place in 0..considered.len() {
-        if considered[place].verdict != Reason::Eligible {
+/// One earner's visit: his touchpoints that follow each other closer than the visit gap.
+struct Visit {
+    /// The last touchpoint of its first uninterrupted run.
+    first: usize,
+    /// The last touchpoint of its last run, when others came in between.
+    last: Option<usize>,
+    /// Rank of its newest touchpoint among the eligible ones.
+    rank: usize,
+    newest_at: Timestamp,
+}
+
+/// Touchpoints of one earner closer together than the visit gap are one visit.
+///
+/// An uninterrupted run of a visit counts once, by its last touchpoint, so that reloading a link earns nothing. Where
+/// other earners' touchpoints come in between, the first and the last run of the visit stand, so that first and last
+/// touch stay true, and the runs between them are repeats: links reloaded in turn earn no more.
+fn collapse_repeats(judged: &mut [Judged<'_, '_>]) {
+    let mut visits: HashMap<&Earner, Visit> = HashMap::new();
+    let mut repeats = Vec::new();
+    let eligible = judged.iter().enumerate().filter(|(_, each)| each.verdict == Reason::Eligible);
+    for (rank, (place, each)) in eligible.enumerate() {
+        let Some(earner) = &each.touchpoint.earner else { continue };
+        let at = each.touchpoint.occurred_at;
+        let gap = each.campaign.map_or(OTHER_CHANNEL_VISIT_GAP, |campaign| campaign.visit_gap);
+        let fresh = Visit { first: place, last: None, rank, newest_at: at };
+        let visit = match visits.entry(earner) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(fresh);
+                continue;
+            }
+            Entry::Occupied(occupied) => occupied.into_mut(),
+        };
+        if at.since(visit.newest_at) >= gap {
+            *visit = fresh;
             continue;
         }
-        if let Some(before) = previous {
-            let (earlier, later) = (&considered[before].touchpoint, &considered[place].touchpoint);
-            let gap = later
-                .campaign
-                .as_ref()
-                .and_then(&campaign_of)
-                .map_or(OTHER_CHANNEL_VISIT_GAP, |campaign| campaign.visit_gap);
-            let same = earlier.earner == later.earner && earlier.campaign == later.campaign;
-            if same && later.occurred_at.since(earlier.occurred_at) < gap {
-                considered[before].verdict = Reason::RepeatInVisit;
-            }
+        if visit.rank + 1 != rank {
+            repeats.extend(visit.last.replace(place));
+        } else if let Some(last) = &mut visit.last {
+            repeats.push(std::mem::replace(last, place));
+        } else {
+            repeats.push(std::mem::replace(&mut visit.first, place));
         }
-        previous = Some(place);
+        visit.rank = rank;
+        visit.newest_at = at;
+    }
+    for place in repeats {
+        judged[place].verdict = Reason::RepeatInVisit;
     }
 }
 
@@ -199,6 +258,17 @@ fn collapse_repeats<'c>(considered: &mut [Considered], campaign_of: impl Fn(&Cam
 /// | weighted last touch, 60 % | n = 1: all; else 0.4/(n-1) each, 0.6 for the last |
 ///
 /// The commissioning text divided the 40 % by n instead of n-1, so that a single touchpoint got 60 % and two 80 %.
+///
+/// Three touchpoints share 100.00 under 60 % for the last:
+/// ```
+/// use tributary_domain::{attribution::weights, configuration::Model, money::split_by_largest_remainder};
+///
+/// let sixty = Model::WeightedLastTouch { last_share_ppm: 600_000 };
+/// assert_eq!(split_by_largest_remainder(10_000, &weights(sixty, 3)), [2_000, 2_000, 6_000]);
+/// assert_eq!(weights(sixty, 1), [1]);
+/// assert_eq!(weights(Model::FirstTouch, 3), [1, 0, 0]);
+/// assert_eq!(weights(Model::Linear, 0), []);
+/// ```
 #[must_use]
 pub fn weights(model: Model, count: usize) -> Vec<u64> {
     let mut weights = vec![0; count];
@@ -322,6 +392,20 @@ mod tests {
             ["repeat_in_visit", "repeat_in_visit", "eligible", "eligible", "eligible"]
         );
         assert_eq!(verdicts(&["500 a x click", "530 a x click"]), ["eligible", "eligible"]);
+        assert_eq!(verdicts(&["500 a x click", "510 a y click"]), ["repeat_in_visit", "eligible"], "another campaign");
+    }
+
+    #[test]
+    fn a7_links_reloaded_in_turn_count_at_most_twice_in_a_visit() {
+        let rows: Vec<String> = (500..550).map(|m| format!("{m} {} x click", if m % 2 == 0 { "a" } else { "b" })).collect();
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        let standing: Vec<usize> =
+            verdicts(&rows).iter().enumerate().filter(|(_, v)| **v == "eligible").map(|(place, _)| place).collect();
+        assert_eq!(standing, [0, 1, 48, 49]);
+        assert_eq!(
+            verdicts(&["500 a x click", "501 b x click", "502 a x click", "503 a x click", "504 c x click", "505 a x click"]),
+            ["eligible", "eligible", "repeat_in_visit", "repeat_in_visit", "eligible", "eligible"]
+        );
     }
 
     #[test]

@@ -67,6 +67,21 @@ impl LinkFingerprint {
 }
 
 /// A click id as it stands in URLs and postbacks: ours, checked, or another tracker's, kept as given.
+///
+/// ```
+/// use tributary_domain::click_id::{ClickId, ClickIdError, ClickIdKey, LinkFingerprint};
+/// use tributary_domain::ids::{BrandKey, LinkKey};
+/// use tributary_domain::time::Timestamp;
+///
+/// let key = ClickIdKey([7; 32]);
+/// let link = LinkFingerprint::of(&BrandKey::parse("acme").unwrap(), &LinkKey::parse("summer").unwrap());
+/// let at = Timestamp::parse("2026-01-15T10:00:00Z").unwrap();
+/// let id = ClickId::issue(&key, at, link, [0; 7]);
+///
+/// assert_eq!(ClickId::parse(&key, id.as_str()).unwrap().issued_for(), Some((link, at)));
+/// assert_eq!(ClickId::parse(&ClickIdKey([8; 32]), id.as_str()), Err(ClickIdError::Forged));
+/// assert_eq!(ClickId::parse(&key, "gclid-123").unwrap().issued_for(), None, "another tracker's");
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClickId(Arc<str>);
 
@@ -94,6 +109,8 @@ impl ClickId {
             if !bool::from(expected.ct_eq(&bytes[SIGNED..])) {
                 return Err(ClickIdError::Forged);
             }
+        } else if text.len() == TEXT_LENGTH && text.starts_with(MARK) {
+            return Err(ClickIdError::Forged);
         }
         Ok(id)
     }
@@ -179,9 +196,10 @@ mod tests {
         let (key, _, _, id) = issued();
         for position in 2..id.as_str().len() {
             let mut bytes = id.as_str().as_bytes().to_vec();
-            bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };
-            let text = String::from_utf8(bytes).unwrap();
-            if text != id.as_str() {
+            let original = bytes[position];
+            for wrong in [b'A', b'B', b'.', b'~'].into_iter().filter(|wrong| *wrong != original) {
+                bytes[position] = wrong;
+                let text = String::from_utf8(bytes.clone()).unwrap();
                 assert_eq!(ClickId::parse(&key, &text), Err(ClickIdError::Forged), "position {position}");
             }
         }

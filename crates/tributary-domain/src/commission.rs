@@ -13,6 +13,26 @@ use crate::money::{Money, round_half_even, split_by_largest_remainder};
 /// What the plan pays for one whole conversion of that goal and value; `None` when it has no rule for it.
 ///
 /// A percentage of a conversion without value is nothing.
+///
+/// ```
+/// use tributary_domain::commission::full_grant;
+/// use tributary_domain::configuration::{Plan, Rate};
+/// use tributary_domain::ids::{BrandKey, Goal};
+/// use tributary_domain::money::{Currency, Money};
+/// use tributary_domain::time::Span;
+///
+/// let purchase = Goal::parse("purchase").unwrap();
+/// let plan = Plan {
+///     brand: BrandKey::parse("acme").unwrap(),
+///     rules: vec![(purchase.clone(), Rate::Percentage { ppm: 75_000 })],
+///     hold: Span::days(30),
+///     approves_automatically: false,
+/// };
+/// let eur = |minor| Money::new(minor, Currency::parse("EUR").unwrap());
+/// assert_eq!(full_grant(&plan, &purchase, Some(eur(10_000))), Some(eur(750)));
+/// assert_eq!(full_grant(&plan, &purchase, Some(eur(20))), Some(eur(2)), "1.5 cents: half to even");
+/// assert_eq!(full_grant(&plan, &Goal::parse("ftd").unwrap(), Some(eur(10_000))), None);
+/// ```
 #[must_use]
 pub fn full_grant(plan: &Plan, goal: &Goal, value: Option<Money>) -> Option<Money> {
     let (_, rate) = plan.rules.iter().find(|(of, _)| of == goal)?;
@@ -24,29 +44,39 @@ pub fn full_grant(plan: &Plan, goal: &Goal, value: Option<Money>) -> Option<Mone
     }
 }
 
-/// The plan's amount for the partners that it covers, who hold `covered` of all `weights`.
+/// The plan's amount for the partners that it covers.
 ///
-/// `weights` are those of every eligible touchpoint; `covered` marks the ones that this plan pays. The part of touchpoints
-/// under other plans, or of channels that nobody is paid for, is left out. The result has one amount per covered touchpoint, in order.
+/// `weights` are those of every credit; `covered` marks the ones that this plan pays. The whole grant is split by all
+/// weights, and the parts of credits under other plans, or of channels that nobody is paid for, are left out: so a plan
+/// that pays 100 % grants every partner exactly his credit. The result has one amount per covered credit, in order.
+///
+/// ```
+/// use tributary_domain::commission::share_grant;
+/// use tributary_domain::money::{Currency, Money};
+///
+/// let ten = Money::new(1_000, Currency::parse("EUR").unwrap());
+/// assert_eq!(share_grant(ten, &[4, 6], &[true, true]), [400, 600]);
+/// assert_eq!(share_grant(ten, &[1, 1, 1], &[false, true, true]), [333, 333]);
+/// ```
 #[must_use]
 pub fn share_grant(grant: Money, weights: &[u64], covered: &[bool]) -> Vec<i64> {
-    let of_plan: Vec<u64> = weights.iter().zip(covered).filter(|(_, c)| **c).map(|(w, _)| *w).collect();
-    let whole: u64 = weights.iter().sum();
-    let held: u64 = of_plan.iter().sum();
-    if held == 0 {
-        return vec![0; of_plan.len()];
+    if weights.iter().all(|weight| *weight == 0) {
+        return covered.iter().filter(|covered| **covered).map(|_| 0).collect();
     }
-    let total = match (i64::try_from(held), i64::try_from(whole)) {
-        (Ok(held), Ok(whole)) => round_half_even(grant.minor, held, whole),
-        _ => 0,
-    };
-    split_by_largest_remainder(total, &of_plan)
+    let parts = split_by_largest_remainder(grant.minor, weights);
+    parts.into_iter().zip(covered).filter(|(_, covered)| **covered).map(|(part, _)| part).collect()
 }
 
 /// What is left of a commission after refunds of `refunded` out of `value` minor units.
 ///
 /// The part taken back is computed from the cumulative refund each time, so that many small refunds never take back more
 /// than the commission: 3.00 on 29.99 with refunds of 10.00 leaves 2.00, 1.00, 0.00 and a rest of 0.00.
+///
+/// ```
+/// use tributary_domain::commission::after_refund;
+///
+/// assert_eq!([0, 1_000, 2_000, 2_999].map(|refunded| after_refund(300, 2_999, refunded)), [300, 200, 100, 0]);
+/// ```
 #[must_use]
 pub fn after_refund(commission: i64, value: i64, refunded: i64) -> i64 {
     if refunded <= 0 {
@@ -101,6 +131,8 @@ mod tests {
         assert_eq!(share_grant(eur(1_000), &[4, 6], &[true, true]), [400, 600]);
         assert_eq!(share_grant(eur(1_000), &[4, 6], &[false, true]), [600]);
         assert_eq!(share_grant(eur(1_000), &[0, 1], &[true, false]), [0]);
+        assert_eq!(share_grant(eur(10_000), &[1, 1, 1], &[false, true, true]), [3_333, 3_333]);
+        assert_eq!(share_grant(eur(i64::MAX), &[u64::MAX, u64::MAX], &[true, true]).iter().sum::<i64>(), i64::MAX);
     }
 
     #[test]

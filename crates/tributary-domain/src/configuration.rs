@@ -3,7 +3,7 @@
 //! An entity is a list of versions, each in force from a moment on. A fact is judged by the version in force when
 //! it happened; what happened before the first version is judged by the first.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::click_id::LinkFingerprint;
 use crate::ids::{BrandKey, CampaignKey, Goal, LinkKey, PartnerKey, PlanKey, PromoCode, SourceKey};
@@ -281,8 +281,10 @@ pub struct Configuration {
     pub sources: HashMap<SourceKey, Versions<Source>>,
     /// Links by the fingerprint inside click ids; filled by [`Configuration::index`].
     pub link_fingerprints: HashMap<LinkFingerprint, LinkKey>,
-    /// Links by promo code; filled by [`Configuration::index`].
+    /// The link that got each promo code last; filled by [`Configuration::index`].
     pub promo_codes: HashMap<(BrandKey, PromoCode), LinkKey>,
+    /// Every link that ever had a promo code, in order of keys; filled by [`Configuration::index`].
+    pub promo_code_links: HashMap<(BrandKey, PromoCode), Vec<LinkKey>>,
 }
 
 impl Configuration {
@@ -290,14 +292,50 @@ impl Configuration {
     pub fn index(&mut self) {
         self.link_fingerprints.clear();
         self.promo_codes.clear();
-        for (key, versions) in &self.links {
-            for (_, link) in versions.iter() {
+        self.promo_code_links.clear();
+        // In order of keys, so that the result does not depend on the order of a hash map.
+        let links: BTreeMap<&LinkKey, &Versions<Link>> = self.links.iter().collect();
+        let mut given: HashMap<(BrandKey, PromoCode), (Timestamp, &LinkKey)> = HashMap::new();
+        for (key, versions) in links {
+            for (from, link) in versions.iter() {
                 self.link_fingerprints.insert(LinkFingerprint::of(&link.brand, key), key.clone());
-                if let Some(code) = &link.promo_code {
-                    self.promo_codes.insert((link.brand.clone(), code.clone()), key.clone());
+                let Some(code) = &link.promo_code else { continue };
+                let code = (link.brand.clone(), code.clone());
+                let holders = self.promo_code_links.entry(code.clone()).or_default();
+                if holders.last() != Some(key) {
+                    holders.push(key.clone());
+                }
+                let last = given.entry(code).or_insert((*from, key));
+                if last.0 < *from {
+                    *last = (*from, key);
                 }
             }
         }
+        self.promo_codes.extend(given.into_iter().map(|(code, (_, key))| (code, key.clone())));
+    }
+
+    /// The link that a promo code stands for at a moment, and whether the code is valid then.
+    ///
+    /// A code may pass from one link to another. Valid is a link that carries it and is active; of several, the one whose
+    /// version in force began last. Without any, the link that got the code last, as not valid.
+    #[must_use]
+    pub fn link_of_code(&self, brand: &BrandKey, code: &PromoCode, at: Timestamp) -> Option<(&LinkKey, &Link, bool)> {
+        let index = (brand.clone(), code.clone());
+        let holders = self.promo_code_links.get(&index)?;
+        let mut valid: Option<(Option<Timestamp>, &LinkKey, &Link)> = None;
+        for (key, versions) in holders.iter().filter_map(|key| self.links.get_key_value(key)) {
+            let link = versions.at(at);
+            let began = versions.iter().map(|(from, _)| *from).take_while(|from| *from <= at).last();
+            let stands = link.active && link.promo_code.as_ref() == Some(code);
+            if stands && valid.as_ref().is_none_or(|(before, ..)| *before < began) {
+                valid = Some((began, key, link));
+            }
+        }
+        if let Some((_, key, link)) = valid {
+            return Some((key, link, true));
+        }
+        let (key, versions) = self.links.get_key_value(self.promo_codes.get(&index)?)?;
+        Some((key, versions.at(at), false))
     }
 
     /// The link in force at a moment.
@@ -357,5 +395,34 @@ mod tests {
         versions.0.clear();
         versions.add(Timestamp(100), "first");
         assert_eq!(*versions.at(Timestamp(1)), "first");
+    }
+    #[test]
+    fn a_promo_code_stands_for_the_link_that_has_it_at_that_moment() {
+        let brand = BrandKey::parse("acme").unwrap();
+        let code = PromoCode::parse("summer10").unwrap();
+        let link = |partner: &str, code: Option<&PromoCode>| Link {
+            brand: brand.clone(),
+            partner: PartnerKey::parse(partner).unwrap(),
+            campaign: CampaignKey::parse("summer").unwrap(),
+            destination: None,
+            promo_code: code.cloned(),
+            active: true,
+        };
+        let mut configuration = Configuration::default();
+        let mut of_anna = Versions::always(link("anna", Some(&code)));
+        of_anna.add(Timestamp(100), link("anna", None));
+        let mut of_ben = Versions(Vec::new());
+        of_ben.add(Timestamp(150), link("ben", Some(&code)));
+        of_ben.add(Timestamp(300), link("ben", None));
+        configuration.links.insert(LinkKey::parse("z").unwrap(), of_anna);
+        configuration.links.insert(LinkKey::parse("b").unwrap(), of_ben);
+        configuration.index();
+        for (moment, expected) in [(50, ("anna", true)), (200, ("ben", true)), (300, ("ben", false))] {
+            let (_, found, valid) = configuration.link_of_code(&brand, &code, Timestamp(moment)).unwrap();
+            assert_eq!((found.partner.as_str(), valid), expected, "at {moment}");
+        }
+        let unknown = PromoCode::parse("other").unwrap();
+        assert!(configuration.link_of_code(&brand, &unknown, Timestamp(0)).is_none());
+        assert_eq!(configuration.promo_codes[&(brand, code)].as_str(), "b");
     }
 }

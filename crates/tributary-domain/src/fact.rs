@@ -147,7 +147,7 @@ pub struct StatusChange {
     pub verdict: Verdict,
 }
 
-/// The operator's corrected value of a conversion.
+/// The operator's corrected value of a conversion: what his books show at the fact's time, so refunds until then are in it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Adjustment {
     /// The transaction it speaks about.

@@ -124,6 +124,21 @@ pub type Position = BTreeMap<Account, i64>;
 ///
 /// `owed` is what the line should be now; `locked` what payouts (other than failed ones) already took of it.
 /// What was paid beyond what is owed is a claim on the partner.
+///
+/// 100.00 were paid, then a fifth of the order was refunded:
+/// ```
+/// use tributary_domain::ids::PartnerKey;
+/// use tributary_domain::ledger::{CommissionState::Approved, commission_position, transfers};
+///
+/// let anna = PartnerKey::parse("anna").unwrap();
+/// let paid = commission_position(&anna, Approved, 10_000, 10_000);
+/// let refunded = commission_position(&anna, Approved, 8_000, 10_000);
+/// let booked = transfers(&paid, &refunded);
+/// assert_eq!(booked.len(), 1);
+/// assert_eq!(booked[0].debit.to_string(), "receivable:clawback:anna");
+/// assert_eq!(booked[0].credit.to_string(), "expense:commission");
+/// assert_eq!(booked[0].minor, 2_000);
+/// ```
 #[must_use]
 pub fn commission_position(partner: &PartnerKey, state: CommissionState, owed: i64, locked: i64) -> Position {
     let mut position = Position::new();

@@ -97,7 +97,7 @@ pub struct Money {
     pub currency: Currency,
 }
 
-/// Largest amount accepted from outside, in minor units: 10^15, so that sums of a million such stay in `i64`'s reach.
+/// Largest amount accepted from outside, in minor units: 10^15, so that sums of nine thousand such stay in `i64`'s reach.
 pub const LARGEST_MINOR: i64 = 1_000_000_000_000_000;
 
 impl Money {
@@ -196,6 +196,14 @@ pub fn round_half_even(amount: i64, numerator: i64, denominator: i64) -> i64 {
 /// Largest remainder: every part is floored, then the missing units go to the largest fractions, ties to the
 /// earliest part. 1000 by `[1, 1, 1]` is `[334, 333, 333]`. Weights that are all zero count as equal; a
 /// negative total is split as its absolute value. Parts of an empty list are empty.
+///
+/// ```
+/// use tributary_domain::money::split_by_largest_remainder;
+///
+/// assert_eq!(split_by_largest_remainder(1_000, &[1, 1, 1]), [334, 333, 333]);
+/// assert_eq!(split_by_largest_remainder(-1_000, &[1, 1, 1]), [-334, -333, -333]);
+/// assert_eq!(split_by_largest_remainder(1, &[2, 2, 6]), [0, 0, 1]);
+/// ```
 #[must_use]
 pub fn split_by_largest_remainder(total: i64, weights: &[u64]) -> Vec<i64> {
     if weights.is_empty() {
@@ -222,8 +230,11 @@ pub fn split_by_largest_remainder(total: i64, weights: &[u64]) -> Vec<i64> {
     for (_, index) in fractions.iter().take(usize::try_from(missing).unwrap_or(0)) {
         parts[*index] += 1;
     }
-    let sign = if total < 0 { -1 } else { 1 };
-    parts.into_iter().map(|part| sign * i64::try_from(part).unwrap_or(i64::MAX)).collect()
+    let signed = |part: u128| {
+        let part = i128::try_from(part).unwrap_or(i128::MAX);
+        i64::try_from(if total < 0 { -part } else { part }).unwrap_or(total)
+    };
+    parts.into_iter().map(signed).collect()
 }
 
 #[cfg(test)]
@@ -265,6 +276,18 @@ mod tests {
         {
             assert_eq!(round_half_even(amount, numerator, denominator), expected, "{amount}*{numerator}/{denominator}");
         }
+    }
+
+    #[test]
+    fn the_greatest_amounts_and_weights_are_split_exactly() {
+        for total in [i64::MAX, i64::MIN, LARGEST_MINOR, -LARGEST_MINOR] {
+            for weights in [&[1][..], &[u64::MAX, u64::MAX, 1], &[100_000_000, 0, 3]] {
+                let parts = split_by_largest_remainder(total, weights);
+                assert_eq!(parts.iter().map(|part| i128::from(*part)).sum::<i128>(), i128::from(total), "{weights:?}");
+            }
+        }
+        assert_eq!(round_half_even(i64::MAX, i64::MAX, 1), i64::MAX);
+        assert_eq!(round_half_even(i64::MIN, i64::MAX, 1), i64::MIN);
     }
 
     proptest! {

@@ -45,6 +45,29 @@ pub struct NotPaid {
 ///
 /// Ready is what is approved and past its hold period, and what must be taken back of lines that were paid and then reversed.
 /// `minimum` gives the smallest payout of a partner in a currency, in minor units.
+///
+/// Anna has earned 50.00 that may be paid, and of 100.00 paid before, 20.00 were reversed:
+/// ```
+/// use tributary_domain::ids::{BrandKey, CommissionId, EventId, PartnerKey};
+/// use tributary_domain::ledger::CommissionState::Approved;
+/// use tributary_domain::money::{Currency, Money};
+/// use tributary_domain::payout::{Line, plan};
+/// use tributary_domain::time::Timestamp;
+///
+/// let line = |number, owed, locked| Line {
+///     id: CommissionId(EventId([number; 16])),
+///     partner: PartnerKey::parse("anna").unwrap(),
+///     owed: Money::new(owed, Currency::parse("EUR").unwrap()),
+///     locked,
+///     state: Approved,
+///     payable_from: Timestamp(0),
+/// };
+/// let lines = [line(1, 5_000, 0), line(2, 8_000, 10_000)];
+/// let brand = BrandKey::parse("acme").unwrap();
+/// let (payouts, not_paid) = plan(&brand, "2026-01", Timestamp(1), &lines, |_, _| 1_000);
+/// assert_eq!(payouts[0].total().to_string(), "30.00 EUR");
+/// assert!(not_paid.is_empty());
+/// ```
 #[must_use]
 pub fn plan(
     brand: &BrandKey,
@@ -55,7 +78,7 @@ pub fn plan(
 ) -> (Vec<PayoutPlan>, Vec<NotPaid>) {
     let mut ready: BTreeMap<(PartnerKey, Currency), Vec<(CommissionId, i64)>> = BTreeMap::new();
     for line in lines {
-        let open = line.owed.minor - line.locked;
+        let open = line.owed.minor.saturating_sub(line.locked);
         let due = line.state == CommissionState::Approved && line.payable_from <= cut_off;
         if open < 0 || (open > 0 && due) {
             ready.entry((line.partner.clone(), line.owed.currency)).or_default().push((line.id, open));
@@ -65,7 +88,8 @@ pub fn plan(
     let mut not_paid = Vec::new();
     for ((partner, currency), mut lines) in ready {
         lines.sort_unstable();
-        let total: i64 = lines.iter().map(|(_, minor)| minor).sum();
+        lines.dedup_by_key(|(id, _)| *id);
+        let total = sum(&lines);
         if total <= 0 || total < minimum(&partner, currency) {
             let reason = if total <= 0 { Reason::NothingPayable } else { Reason::BelowMinimum };
             not_paid.push(NotPaid { partner, ready: Money::new(total, currency), reason });
@@ -93,8 +117,14 @@ impl PayoutPlan {
     /// What the partner gets.
     #[must_use]
     pub fn total(&self) -> Money {
-        Money::new(self.lines.iter().map(|(_, minor)| minor).sum(), self.currency)
+        Money::new(sum(&self.lines), self.currency)
     }
+}
+
+/// The sum of lines. What no ledger could hold is cut to its largest amount rather than wrapped.
+fn sum(lines: &[(CommissionId, i64)]) -> i64 {
+    let exact: i128 = lines.iter().map(|(_, minor)| i128::from(*minor)).sum();
+    i64::try_from(exact).unwrap_or(if exact > 0 { i64::MAX } else { i64::MIN })
 }
 
 #[cfg(test)]

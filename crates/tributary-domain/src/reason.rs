@@ -88,11 +88,12 @@ reasons! {
     RateLimited = "rate_limited", Event, "The source sends faster than its limit.", "Wait for the seconds given in `Retry-After`.";
     StorageUnavailable = "storage_unavailable", Event, "The event could not be stored durably and was not taken.", "Send it again; nothing of it was kept.";
     NotAllowed = "not_allowed", Event, "The source may not send this kind of event.", "Allow the kind in the source's set-up.";
-    TransactionRepeated = "transaction_repeated", Event, "Another event already stands for this transaction; this one only adds its status.", "";
+    TransactionRepeated = "transaction_repeated", Event, "Another event already stands for this transaction; this one adds its status, and what the first lacked.", "";
     AwaitingConversion = "awaiting_conversion", Event, "The conversion that this event refers to has not arrived yet.", "Nothing is lost: it takes effect when the conversion arrives.";
     Applied = "applied", Event, "The event took effect on its conversion.", "";
     CurrencyMismatch = "currency_mismatch", Event, "The amount is in another currency than its conversion and took no effect.", "Send the amount in the conversion's currency.";
     RefundExceedsValue = "refund_exceeds_value", Event, "The refunds add up to more than the conversion's value; the excess took no effect.", "Check the refund's amount.";
+    ContainedInAdjustment = "contained_in_adjustment", Event, "The operator's later adjustment of the value already contains this refund.", "";
 
     Eligible = "eligible", Touchpoint, "The touchpoint took part.", "";
     AfterConversion = "after_conversion", Touchpoint, "The touchpoint happened after the conversion.", "";

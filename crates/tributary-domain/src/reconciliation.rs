@@ -43,7 +43,7 @@ pub enum Proposal {
     None,
     /// Set the verdict.
     SetVerdict(Verdict),
-    /// Set the value, and the verdict.
+    /// Set the value as the operator's books show it at the time of comparison, refunds taken off, and the verdict.
     SetValue(Money, Verdict),
     /// Create the conversion from the file's row.
     Create,
@@ -67,6 +67,22 @@ pub struct Compared {
 }
 
 /// Compares both sides. The result is in order of transaction id, duplicates of the file after their first row.
+///
+/// ```
+/// use tributary_domain::fact::Verdict::{Approved, Pending};
+/// use tributary_domain::ids::{EventId, TransactionId};
+/// use tributary_domain::money::{Currency, Money};
+/// use tributary_domain::reason::Reason;
+/// use tributary_domain::reconciliation::{Ours, Proposal, Theirs, reconcile};
+///
+/// let order = TransactionId::parse("order-1").unwrap();
+/// let eur = |minor| Some(Money::new(minor, Currency::parse("EUR").unwrap()));
+/// let ours = Ours { event_id: EventId([1; 16]), transaction: order.clone(), value: eur(1_000), verdict: Pending };
+/// let theirs = Theirs { line: 2, transaction: order, value: eur(950), verdict: Approved };
+/// let compared = reconcile(vec![ours], vec![theirs]);
+/// assert_eq!(compared[0].class, Reason::AmountDiffers);
+/// assert_eq!(compared[0].proposal, Proposal::SetValue(eur(950).unwrap(), Approved));
+/// ```
 #[must_use]
 pub fn reconcile(ours: Vec<Ours>, theirs: Vec<Theirs>) -> Vec<Compared> {
     let mut by_number: BTreeMap<TransactionId, Vec<Ours>> = BTreeMap::new();
@@ -106,20 +122,34 @@ pub fn reconcile(ours: Vec<Ours>, theirs: Vec<Theirs>) -> Vec<Compared> {
 }
 
 fn classify(own: Option<&Ours>, row: &Theirs) -> (Reason, Proposal) {
-    let Some(own) = own else { return (Reason::MissingOurs, Proposal::Create) };
-    let approve = if own.verdict == row.verdict { Proposal::None } else { Proposal::SetVerdict(row.verdict) };
-    let contradiction = matches!(
-        (own.verdict, row.verdict),
-        (Verdict::Approved, Verdict::Rejected) | (Verdict::Rejected, Verdict::Approved) | (Verdict::Pending, Verdict::Rejected)
-    );
-    match (own.value, row.value) {
-        (Some(mine), Some(other)) if mine.currency != other.currency => (Reason::CurrencyDiffers, Proposal::Review),
-        _ if contradiction => (Reason::StatusDiffers, approve),
-        (Some(mine), Some(other)) if mine.minor != other.minor => {
-            (Reason::AmountDiffers, Proposal::SetValue(other, row.verdict))
+    let Some(own) = own else {
+        // What the operator rejects himself is not worth creating.
+        let proposal = if row.verdict == Verdict::Rejected { Proposal::None } else { Proposal::Create };
+        return (Reason::MissingOurs, proposal);
+    };
+    let amount = match (own.value, row.value) {
+        (Some(mine), Some(other)) if mine.currency != other.currency => {
+            return (Reason::CurrencyDiffers, Proposal::Review);
         }
-        (None, Some(other)) if other.minor != 0 => (Reason::AmountDiffers, Proposal::SetValue(other, row.verdict)),
-        _ => (Reason::Matched, approve),
+        (Some(mine), Some(other)) => (mine.minor != other.minor).then_some(other),
+        (None, Some(other)) => (other.minor != 0).then_some(other),
+        (_, None) => None,
+    };
+    match (own.verdict, row.verdict, amount) {
+        // A row that is not decided does not take a decision back by itself.
+        (Verdict::Approved | Verdict::Rejected, Verdict::Pending, _) => (Reason::StatusDiffers, Proposal::Review),
+        (Verdict::Approved | Verdict::Pending, Verdict::Rejected, _) => {
+            (Reason::StatusDiffers, Proposal::SetVerdict(Verdict::Rejected))
+        }
+        (Verdict::Rejected, Verdict::Approved, Some(other)) => {
+            (Reason::StatusDiffers, Proposal::SetValue(other, Verdict::Approved))
+        }
+        (Verdict::Rejected, Verdict::Approved, None) => {
+            (Reason::StatusDiffers, Proposal::SetVerdict(Verdict::Approved))
+        }
+        (_, verdict, Some(other)) => (Reason::AmountDiffers, Proposal::SetValue(other, verdict)),
+        (mine, verdict, None) if mine != verdict => (Reason::Matched, Proposal::SetVerdict(verdict)),
+        _ => (Reason::Matched, Proposal::None),
     }
 }
 
@@ -146,12 +176,14 @@ mod tests {
         let ours = [
             ("a", "10.00 EUR", "pending"), ("b", "10.00 EUR", "pending"), ("c", "10.00 EUR", "approved"),
             ("d", "10.00 EUR", "pending"), ("e", "10.00 EUR", "pending"), ("g", "10.00 EUR", "approved"), ("g", "10.00 EUR", "pending"),
-            ("h", "10.00 EUR", "pending"),
+            ("h", "10.00 EUR", "pending"), ("i", "10.00 EUR", "rejected"), ("j", "10.00 EUR", "rejected"), ("k", "10.00 EUR", "approved"),
+            ("l", "-", "pending"), ("m", "10.00 EUR", "pending"),
         ];
         let theirs = [
             ("a", "10.00 EUR", "approved"), ("b", "9.50 EUR", "approved"), ("c", "10.00 EUR", "rejected"),
             ("d", "10.00 USD", "approved"), ("f", "5.00 EUR", "approved"), ("g", "10.00 EUR", "approved"),
-            ("h", "10.00 EUR", "approved"), ("h", "10.00 EUR", "approved"),
+            ("h", "10.00 EUR", "approved"), ("h", "10.00 EUR", "approved"), ("i", "8.00 EUR", "approved"), ("j", "10.00 EUR", "pending"),
+            ("k", "9.00 EUR", "pending"), ("l", "3.00 EUR", "approved"), ("m", "8.00 EUR", "rejected"), ("n", "8.00 EUR", "rejected"),
         ];
         let ours = ours
             .iter()
@@ -188,6 +220,12 @@ mod tests {
             "g duplicate_ours Review",
             "h matched SetVerdict(Approved)",
             "h duplicate_theirs None",
+            "i status_differs SetValue(Money { minor: 800, currency: EUR }, Approved)",
+            "j status_differs Review",
+            "k status_differs Review",
+            "l amount_differs SetValue(Money { minor: 300, currency: EUR }, Approved)",
+            "m status_differs SetVerdict(Rejected)",
+            "n missing_ours None",
         ]);
     }
 }

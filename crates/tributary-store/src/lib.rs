@@ -1,6 +1,7 @@
 //! Everything that survives a restart: the log of facts, the derived state, the key store; SQLite and PostgreSQL behind the
 //! same ports. The only crate that knows SQL.
 
+pub mod copying;
 pub mod keys;
 pub mod log;
 pub mod migrations;

@@ -14,6 +14,7 @@ use crate::keys::cipher::{Authenticator, authenticator};
 use crate::keys::group::{Group, Open};
 use crate::keys::master::MasterKeySource;
 use crate::keys::names::KeyName;
+use crate::keys::postgres::PostgresKeys;
 use crate::keys::random::Random;
 use crate::keys::sealed::{self, Parts};
 use crate::keys::sqlite::SqliteKeys;
@@ -63,6 +64,22 @@ impl Keyring {
     ) -> Result<Self, KeyError> {
         let path = path.to_owned();
         let open: Open = Box::new(move || Ok(Box::new(SqliteKeys::open(&path)?) as Box<dyn KeyStore>));
+        Self::start(open, master_key_file, given_master_key)
+    }
+
+    /// Opens the key store in the PostgreSQL database of `url` (`postgres://user@host/database`). The master key as for
+    /// [`Self::open_sqlite`]; all processes that share the database must have the same one. Blocks; may be called inside an
+    /// asynchronous runtime.
+    ///
+    /// # Errors
+    /// As [`Self::open_sqlite`].
+    pub fn open_postgres(
+        url: &str,
+        master_key_file: &Path,
+        given_master_key: Option<&str>,
+    ) -> Result<Self, KeyError> {
+        let url = url.to_owned();
+        let open: Open = Box::new(move || Ok(Box::new(PostgresKeys::open(&url)?) as Box<dyn KeyStore>));
         Self::start(open, master_key_file, given_master_key)
     }
 

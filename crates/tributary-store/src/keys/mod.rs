@@ -15,6 +15,7 @@ mod group;
 mod keyring;
 mod master;
 mod names;
+mod postgres;
 mod random;
 mod sealed;
 mod sqlite;

@@ -88,10 +88,14 @@ impl KeyStore for SqliteKeys {
             &format!("UPDATE sealing_key SET wrapped = NULL, destroyed_at = {NOW} WHERE name = ?1 AND wrapped IS NOT NULL"),
             [name],
         )?;
-        if destroyed > 0 {
-            // The write-ahead log still holds the page with the key: empty it. Another process that reads at this moment may prevent
-            // that; the next destruction or the end of the process empties it then.
-            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        // The write-ahead log still holds the page with the key: empty it, also when nothing was found, because then an earlier call may
+        // have failed here. It waits for other processes that read at this moment.
+        let is_left: bool =
+            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        if is_left {
+            return Err(KeyError::Database(
+                "another process reads without end; repeat the destruction later".to_owned(),
+            ));
         }
         Ok(destroyed > 0)
     }

@@ -1,5 +1,6 @@
 //! What the keyring promises, on SQLite; the promises that depend on the database also on PostgreSQL.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,6 +8,8 @@ use proptest::prelude::*;
 use tempfile::TempDir;
 use tributary_domain::ids::{BrandKey, EventId, SubjectHash};
 use tributary_domain::time::Timestamp;
+
+use crate::suite::postgres_server::{execute, fresh_database};
 
 use super::{KeyError, Keyring, SealFor, SubjectKind};
 
@@ -112,16 +115,30 @@ fn a_person_who_comes_back_gets_a_new_key_and_the_old_data_stays_gone() {
 fn a_destroyed_key_leaves_no_copy_on_the_disk() {
     let folder = TempDir::new().unwrap();
     let keyring = open(&folder);
-    keyring.seal(SealFor::Subject(subject(1)), EVENT, b"ann").unwrap();
+    // Enough that pages of the index split and keys move between them, in the order of hashes: at random.
+    let persons: Vec<SubjectHash> = (0..4000).map(|_| SubjectHash(keyring.random_bytes())).collect();
+    for batch in persons.chunks(500) {
+        keyring.ensure_subjects(batch).unwrap();
+    }
     let (keys, _) = paths(&folder);
-    let wrapped: Vec<u8> = rusqlite::Connection::open(&keys)
-        .unwrap()
-        .query_row("SELECT wrapped FROM sealing_key WHERE substr(name, 1, 8) = CAST('subject:' AS BLOB)", [], |row| row.get(0))
-        .unwrap();
-    let holds = |needle: &[u8]| everything_on_disk(folder.path()).windows(needle.len()).any(|window| window == needle);
-    assert!(holds(&wrapped));
-    keyring.destroy_subject(subject(1)).unwrap();
-    assert!(!holds(&wrapped), "neither in the file nor in its write-ahead log");
+    let connection = rusqlite::Connection::open(&keys).unwrap();
+    let wrapped = |subject: &SubjectHash| -> Vec<u8> {
+        let name = [b"subject:", &subject.0[..]].concat();
+        connection
+            .query_row("SELECT wrapped FROM sealing_key WHERE name = ?1", [name], |row| row.get(0))
+            .unwrap()
+    };
+    let copies = |destroyed: &[Vec<u8>]| -> usize {
+        // The last bytes are the tag, unlike any other's.
+        let tags: HashSet<&[u8]> = destroyed.iter().map(|wrapped| &wrapped[wrapped.len() - 16..]).collect();
+        everything_on_disk(folder.path()).windows(16).filter(|window| tags.contains(window)).count()
+    };
+    let leaving: Vec<Vec<u8>> = persons.iter().step_by(40).map(wrapped).collect();
+    assert!(copies(&leaving) >= leaving.len());
+    for subject in persons.iter().step_by(40) {
+        keyring.destroy_subject(*subject).unwrap();
+    }
+    assert_eq!(copies(&leaving), 0, "neither in the file nor in its write-ahead log");
 }
 
 #[test]
@@ -147,7 +164,7 @@ fn a_restart_keeps_every_key() {
 }
 
 #[test]
-fn a_lost_power_after_sealing_loses_no_key() {
+fn a_new_persons_key_is_in_the_files_before_sealing_returns() {
     let folder = TempDir::new().unwrap();
     let keyring = open(&folder);
     let sealed = keyring.seal(SealFor::Subject(subject(1)), EVENT, b"ann").unwrap();
@@ -199,9 +216,31 @@ fn two_processes_at_once_give_one_key_per_person() {
 }
 
 #[test]
+fn two_processes_on_postgres_give_one_key_per_person() {
+    let url = fresh_database();
+    let open = || Keyring::open_postgres(&url, Path::new("/nowhere"), Some(MASTER)).unwrap();
+    let (first, second) = std::thread::scope(|scope| {
+        let first = scope.spawn(open);
+        let second = scope.spawn(open);
+        (first.join().unwrap(), second.join().unwrap())
+    });
+    one_key_per_person(first, second);
+}
+
+#[test]
 fn a_key_destroyed_by_another_process_is_forgotten_here() {
     let folder = TempDir::new().unwrap();
-    let (serving, command) = (open(&folder), open(&folder));
+    destroyed_elsewhere(&open(&folder), &open(&folder));
+}
+
+#[test]
+fn a_key_destroyed_by_another_process_on_postgres_is_forgotten_here() {
+    let url = fresh_database();
+    let open = || Keyring::open_postgres(&url, Path::new("/nowhere"), Some(MASTER)).unwrap();
+    destroyed_elsewhere(&open(), &open());
+}
+
+fn destroyed_elsewhere(serving: &Keyring, command: &Keyring) {
     let sealed = serving.seal(SealFor::Subject(subject(1)), EVENT, b"ann").unwrap();
     assert_eq!(command.destroy_subject(subject(1)), Ok(true));
     assert_eq!(command.unseal(EVENT, &sealed), Err(KeyError::Destroyed));
@@ -244,6 +283,51 @@ async fn persons_are_prepared_and_sealed_for_inside_an_asynchronous_runtime() {
     }
 }
 
+#[tokio::test(flavor = "current_thread")]
+async fn postgres_keeps_destroys_and_renews_keys_inside_an_asynchronous_runtime() {
+    let url = fresh_database();
+    let folder = TempDir::new().unwrap();
+    let (_, master) = paths(&folder);
+    let keyring = Keyring::open_postgres(&url, &master, None).unwrap();
+    keyring.prepare(&[subject(1)]).await.unwrap();
+    keyring.ensure_subjects(&(0..2500).map(subject).collect::<Vec<_>>()).unwrap();
+    let [ann, bob] =
+        [1, 2].map(|number| keyring.seal(SealFor::Subject(subject(number)), EVENT, b"x").unwrap());
+    let today = keyring.seal(SealFor::Day(day("2026-11-21T12:00:00Z")), EVENT, b"x").unwrap();
+    assert_eq!(keyring.destroy_subject(subject(1)), Ok(true));
+    assert_eq!(keyring.destroy_subject(subject(1)), Ok(false));
+    assert_eq!(keyring.unseal(EVENT, &ann), Err(KeyError::Destroyed));
+    let renewed = keyring.seal(SealFor::Subject(subject(1)), EVENT, b"x").unwrap();
+    let click_id_key = keyring.click_id_key().0;
+    drop(keyring);
+    let keyring = Keyring::open_postgres(&url, &master, None).unwrap();
+    assert_eq!(keyring.click_id_key().0, click_id_key);
+    assert_eq!(keyring.unseal(EVENT, &ann), Err(KeyError::Destroyed));
+    for sealed in [bob, today, renewed] {
+        assert_eq!(keyring.unseal(EVENT, &sealed).unwrap(), b"x");
+        assert_eq!(keyring.unseal(OTHER_EVENT, &sealed), Err(KeyError::Tampered));
+    }
+    drop(keyring);
+    let refused = Keyring::open_postgres(&url, &master, Some(MASTER)).unwrap_err().to_string();
+    assert!(
+        refused.contains("TRIBUTARY_MASTER_KEY does not open the key store the PostgreSQL database"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_broken_connection_to_postgres_costs_no_answer() {
+    let url = fresh_database();
+    let keyring = Keyring::open_postgres(&url, Path::new("/nowhere"), Some(MASTER)).unwrap();
+    for number in 0..3 {
+        let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                      WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        execute(&url, others).unwrap();
+        let sealed = keyring.seal(SealFor::Subject(subject(number)), EVENT, b"x").unwrap();
+        assert_eq!(keyring.unseal(EVENT, &sealed).unwrap(), b"x");
+    }
+}
+
 #[test]
 fn the_master_key_file_is_private_and_a_wrong_or_missing_one_is_refused_by_name() {
     use std::os::unix::fs::PermissionsExt;
@@ -251,14 +335,20 @@ fn the_master_key_file_is_private_and_a_wrong_or_missing_one_is_refused_by_name(
     let (keys, master) = paths(&folder);
     drop(open(&folder));
     assert_eq!(std::fs::metadata(&master).unwrap().permissions().mode() & 0o777, 0o600);
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().filter(|f| f.as_ref().unwrap().path() != keys).count(), 1);
+    assert_eq!(
+        std::fs::read_dir(folder.path()).unwrap().filter(|f| f.as_ref().unwrap().path() != keys).count(),
+        1
+    );
     let refusal = |text: Option<&str>| {
         let refused = Keyring::open_sqlite(&keys, &master, text).unwrap_err().to_string();
         assert!(!refused.contains(&MASTER[..8]), "no key in {refused}");
         refused
     };
     assert!(refusal(Some(MASTER)).contains("TRIBUTARY_MASTER_KEY does not open the key store"));
-    assert!(refusal(Some(&MASTER[..63])).contains("TRIBUTARY_MASTER_KEY cannot be used: it must be 64 hexadecimal digits"));
+    assert!(
+        refusal(Some(&MASTER[..63]))
+            .contains("TRIBUTARY_MASTER_KEY cannot be used: it must be 64 hexadecimal digits")
+    );
     let kept = std::fs::read(&master).unwrap();
     for (text, message) in [(MASTER, "does not open the key store"), ("swordfish", "64 hexadecimal digits")] {
         std::fs::write(&master, text).unwrap();

@@ -3,7 +3,10 @@
 use clap::Args;
 
 use super::{Failure, SettingsArgs};
+use crate::demonstration;
+use crate::server::{Server, stop_signal};
 use crate::settings::Settings;
+use crate::storage::Storage;
 
 /// Arguments of `demo`.
 #[derive(Args, Debug)]
@@ -24,4 +27,40 @@ impl DemoArgs {
     pub fn settings(&self) -> Result<Settings, Failure> {
         self.settings.load(&[("listen", self.listen.clone())]).map(|(settings, _)| settings)
     }
+}
+
+/// Runs `demo`.
+///
+/// # Errors
+/// When the directory holds an installation already, or the server cannot start.
+pub fn run(args: &DemoArgs) -> Result<(), Failure> {
+    let mut settings = args.settings()?;
+    if args.settings.data_dir.is_none() {
+        settings.data_dir = std::env::temp_dir().join(format!("tributary-demo-{}", std::process::id()));
+    }
+    crate::telemetry::init(&settings.log).map_err(Failure::new)?;
+    let now = super::now()?;
+    let secrets = demonstration::secrets()?;
+    demonstration::set_up(&Storage::of(&settings), &secrets, now)?;
+    let runtime = super::runtime()?;
+    runtime.block_on(async {
+        let server = Server::start(&settings).await?;
+        let (address, edge) = (server.address, server.edge.clone());
+        let data_dir = settings.data_dir.clone();
+        // The story is told beside the running server: whoever looks early sees it grow.
+        let story = tokio::task::spawn_blocking(move || -> anyhow::Result<String> {
+            let tour = demonstration::fill(&edge, secrets, now)?;
+            demonstration::banner(&address, &data_dir, &tour)
+        });
+        let told = tokio::spawn(async move {
+            match story.await {
+                Ok(Ok(banner)) => super::print_line(banner),
+                Ok(Err(problem)) => Err(problem.into()),
+                Err(problem) => Err(Failure::new(problem)),
+            }
+        });
+        super::print_line(format!("listening on http://{address}, filling in a demonstration ..."))?;
+        server.run(stop_signal()).await?;
+        told.await.map_err(Failure::new)?
+    })
 }

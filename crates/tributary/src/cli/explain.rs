@@ -2,7 +2,9 @@
 
 use clap::Args;
 
-use super::{OutputArgs, SettingsArgs};
+use super::opened::Opened;
+use super::{Failure, OutputArgs, SettingsArgs, print_line};
+use crate::operations::explain::explain;
 
 /// Arguments of `explain`.
 #[derive(Args, Debug)]
@@ -16,4 +18,19 @@ pub struct ExplainArgs {
     /// Where the data lies.
     #[command(flatten)]
     pub settings: SettingsArgs,
+}
+
+/// Runs `explain`. Works while a server runs.
+///
+/// # Errors
+/// When the store cannot be read, or nothing is known under the id.
+pub fn run(args: &ExplainArgs) -> Result<(), Failure> {
+    let opened = Opened::open(&args.settings)?;
+    let explanation = explain(opened.state.as_ref(), &opened.configuration.current(), &args.id)?;
+    if args.output.is_json() {
+        print_line(serde_json::to_string_pretty(&explanation).map_err(Failure::new)?)?;
+    } else {
+        print_line(explanation.prose().trim_end())?;
+    }
+    if explanation.what == "nothing" { Err(Failure::new(format!("nothing is known under `{}`", args.id))) } else { Ok(()) }
 }

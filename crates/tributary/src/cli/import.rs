@@ -4,7 +4,15 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{OutputArgs, SettingsArgs};
+use indicatif::{ProgressBar, ProgressStyle};
+use tributary_adapters::canonical::DecodingRules;
+use tributary_adapters::import::{ColumnMap, Format};
+use tributary_store::log::Way;
+
+use super::{Failure, OutputArgs, SettingsArgs, print_line};
+use crate::desk::Desk;
+use crate::edge::intake::source;
+use crate::importing::{self, DirectDoor, DryRunDoor, Job, ServerDoor, Summary};
 
 /// Arguments of `import`.
 #[derive(Args, Debug)]
@@ -33,4 +41,95 @@ pub struct ImportArgs {
     /// Where the data lies.
     #[command(flatten)]
     pub settings: SettingsArgs,
+}
+
+/// Runs `import`.
+///
+/// # Errors
+/// When the file cannot be read on, the door fails, or rows were refused.
+pub fn run(args: &ImportArgs) -> Result<(), Failure> {
+    let format = Format::of_file_name(&args.file.to_string_lossy()).ok_or_else(|| {
+        Failure::usage(format!("{} has no known form", args.file.display())).hint("name it .csv, .csv.gz, .jsonl or .jsonl.gz")
+    })?;
+    let (map, map_text) = match &args.map {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
+            (ColumnMap::parse(&text).map_err(|refusal| Failure::new(format!("{}: {refusal}", path.display())))?, text)
+        }
+        None => (ColumnMap::default(), String::new()),
+    };
+    let result = args.result.clone().unwrap_or_else(|| {
+        let mut name = args.file.as_os_str().to_owned();
+        name.push(".result.csv");
+        PathBuf::from(name)
+    });
+    let job = Job {
+        file: args.file.clone(),
+        format,
+        identity: format!("{} {map_text}", args.source),
+        map,
+        result: (!args.dry_run).then(|| result.clone()),
+    };
+    let bar = progress()?;
+    let mut told = |read: u64, length: u64| {
+        bar.set_length(length);
+        bar.set_position(read);
+    };
+    let summary = through_door(args, &job, &mut told);
+    bar.finish_and_clear();
+    report(args, &summary?, &result)
+}
+
+fn through_door(args: &ImportArgs, job: &Job, told: &mut dyn FnMut(u64, u64)) -> Result<Summary, Failure> {
+    if args.dry_run {
+        let rules = job.map.rules(&DecodingRules::default());
+        return Ok(importing::run(job, &mut DryRunDoor { rules }, told)?);
+    }
+    if let Some(server) = &args.server {
+        let secret = super::send::secret_of(&args.source, &args.settings)?;
+        let rules = job.map.rules(&DecodingRules::default());
+        let mut door = ServerDoor::new(server, &args.source, secret, rules);
+        return Ok(importing::run(job, &mut door, told)?);
+    }
+    let mut desk = Desk::open(&args.settings.settings()?)?;
+    let configuration = desk.configuration.current();
+    let (key, found) = source(&configuration, &args.source, super::now()?).map_err(|_| {
+        Failure::new(format!("there is no source `{}`", args.source)).hint("create it with `tributary apply`")
+    })?;
+    let mut door = DirectDoor {
+        intake: desk.intake.clone(),
+        configuration: configuration.clone(),
+        source: key,
+        rules: job.map.rules(&DecodingRules::canonical_for(found)),
+        way: Way::Import,
+    };
+    let summary = importing::run(job, &mut door, told)?;
+    desk.catch_up()?;
+    Ok(summary)
+}
+
+fn progress() -> Result<ProgressBar, Failure> {
+    let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}").map_err(Failure::new)?;
+    Ok(ProgressBar::new(0).with_style(style))
+}
+
+fn report(args: &ImportArgs, summary: &Summary, result: &std::path::Path) -> Result<(), Failure> {
+    if args.output.is_json() {
+        print_line(serde_json::to_string_pretty(summary).map_err(Failure::new)?)?;
+    } else {
+        let stored = if args.dry_run { "would be accepted" } else { "accepted" };
+        print_line(format!(
+            "{} rows ({} done before): {} events {stored}, {} duplicate, {} rejected",
+            summary.rows, summary.resumed, summary.accepted, summary.duplicate, summary.rejected
+        ))?;
+        for (reason, count) in &summary.reasons {
+            print_line(format!("  {count} x {reason}"))?;
+        }
+    }
+    if summary.rejected == 0 {
+        return Ok(());
+    }
+    let place = if args.dry_run { "run it without --dry-run to see each row's outcome".to_owned() } else { format!("see {}", result.display()) };
+    Err(Failure::new(format!("{} rows or events were refused", summary.rejected)).hint(place))
 }

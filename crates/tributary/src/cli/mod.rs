@@ -10,6 +10,7 @@ pub mod demo;
 pub mod explain;
 pub mod failure;
 pub mod import;
+pub mod opened;
 pub mod payout;
 pub mod reconcile;
 pub mod replay;
@@ -41,8 +42,36 @@ struct CommandLine {
 enum Command {
     /// Make the set-up say what files say; doing it again changes nothing.
     Apply(apply::ApplyArgs),
+    /// Run the server: all roles in one process, embedded storage, unless told otherwise.
+    Serve(serve::ServeArgs),
+    /// Run the server on a fresh directory with a believable brand, and print what to try.
+    Demo(demo::DemoArgs),
+    /// Make deterministic traffic with ground truth, to a file or a server.
+    Simulate(simulate::SimulateArgs),
+    /// Copy the embedded storage as of one moment.
+    Backup(backup::BackupArgs),
+    /// Put a backup in place of nothing.
+    Restore(backup::RestoreArgs),
+    /// Bring the databases to this program's format, as `serve` does when it starts.
+    Migrate(backup::MigrateArgs),
     /// Check or print the start-up settings.
     Config(config::ConfigArgs),
+    /// Tell the whole chain behind a click, event, order, commission or payout, or behind its absence.
+    Explain(explain::ExplainArgs),
+    /// Rebuild the state from the log and compare; with another set-up, tell who would earn what.
+    Replay(replay::ReplayArgs),
+    /// Match an operator's file with our conversions; --apply books the adjustments.
+    Reconcile(reconcile::ReconcileArgs),
+    /// Plan, approve, export and settle payouts.
+    Payout(payout::PayoutArgs),
+    /// Who earned what, under the live models or another one.
+    Report(report::ReportArgs),
+    /// Audit every invariant and the ledger's hash chain; exit 1 names the first fault.
+    Verify(verify::VerifyArgs),
+    /// One hash over all derived state.
+    StateHash(verify::VerifyArgs),
+    /// Take in a CSV, CSV.gz or JSONL file; one outcome per row; goes on where it was interrupted.
+    Import(import::ImportArgs),
     /// Send one signed test event to a running server and print its outcome.
     Send(send::SendArgs),
 }
@@ -60,7 +89,21 @@ pub fn run() -> ExitCode {
     };
     let result = match &line.command {
         Command::Apply(args) => apply::run(args),
+        Command::Serve(args) => serve::run(args),
+        Command::Demo(args) => demo::run(args),
+        Command::Simulate(args) => simulate::run(args),
+        Command::Backup(args) => backup::run_backup(args),
+        Command::Restore(args) => backup::run_restore(args),
+        Command::Migrate(args) => backup::run_migrate(args),
         Command::Config(args) => config::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Replay(args) => replay::run(args),
+        Command::Reconcile(args) => reconcile::run(args),
+        Command::Payout(args) => payout::run(args),
+        Command::Report(args) => report::run(args),
+        Command::Verify(args) => verify::run(args),
+        Command::StateHash(args) => verify::run_state_hash(args),
+        Command::Import(args) => import::run(args),
         Command::Send(args) => send::run(args),
     };
     match result {
@@ -70,6 +113,17 @@ pub fn run() -> ExitCode {
             failure.exit_code()
         }
     }
+}
+
+/// The runtime of commands that serve.
+///
+/// # Errors
+/// When no thread can be started.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::new(format!("the runtime cannot start: {error}")))
 }
 
 /// The present. Commands read the clock here and hand it on: nothing below them does.

@@ -5,7 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use tributary_domain::time::Period;
 
-use super::{OutputArgs, SettingsArgs};
+use tributary_adapters::canonical::DecodingRules;
+use tributary_adapters::import::ColumnMap;
+
+use super::{Failure, OutputArgs, SettingsArgs, print_line};
+use crate::desk::Desk;
+use crate::edge::intake::source;
+use crate::operations::reconcile::{self, ReconciliationReport};
 
 /// Arguments of `reconcile`.
 #[derive(Args, Debug)]
@@ -19,6 +25,9 @@ pub struct ReconcileArgs {
     /// Month, such as 2026-01.
     #[arg(long, value_name = "PERIOD", value_parser = Period::parse)]
     pub period: Period,
+    /// How the file's columns become fields [default: columns are named like fields].
+    #[arg(long, value_name = "FILE")]
+    pub map: Option<PathBuf>,
     /// Book the proposed adjustments.
     #[arg(long)]
     pub apply: bool,
@@ -28,4 +37,60 @@ pub struct ReconcileArgs {
     /// Where the data lies.
     #[command(flatten)]
     pub settings: SettingsArgs,
+}
+
+/// Runs `reconcile`.
+///
+/// # Errors
+/// When the file cannot be read at all, or store or log fail.
+pub fn run(args: &ReconcileArgs) -> Result<(), Failure> {
+    let settings = args.settings.settings()?;
+    let now = super::now()?;
+    let mut desk = Desk::open(&settings)?;
+    let map = match &args.map {
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
+            ColumnMap::parse(&text).map_err(Failure::new)?
+        }
+        None => ColumnMap::default(),
+    };
+    let configuration = desk.configuration.current();
+    let (_, source) = source(&configuration, &args.source, now)
+        .map_err(|_| Failure::new(format!("there is no source `{}`", args.source)).hint("create it with `tributary apply`"))?;
+    let file = reconcile::read_file(&args.file, &map, &DecodingRules::canonical_for(source))?;
+    let report = reconcile::run(&mut desk, &args.source, args.period, file, args.apply, now)?;
+    if args.output.is_json() {
+        return print_line(serde_json::to_string_pretty(&report).map_err(Failure::new)?);
+    }
+    print(&report, args.apply)
+}
+
+/// Differences shown on a terminal; all are in the JSON.
+const MOST_SHOWN: usize = 50;
+
+fn print(report: &ReconciliationReport, applied: bool) -> Result<(), Failure> {
+    print_line(format!("{:<20} {:>9}  {:<28} {:<28}", format!("period {}", report.period), "count", "ours", "theirs"))?;
+    let sums = |sums: &std::collections::BTreeMap<String, String>| {
+        sums.iter().map(|(currency, sum)| format!("{sum} {currency}")).collect::<Vec<_>>().join(", ")
+    };
+    for class in &report.classes {
+        print_line(format!("{:<20} {:>9}  {:<28} {:<28}", class.class, class.count, sums(&class.ours), sums(&class.theirs)))?;
+    }
+    print_line(format!("match rate {}.{:04} %", report.match_rate_ppm / 10_000, report.match_rate_ppm % 10_000))?;
+    for each in report.differences.iter().take(MOST_SHOWN) {
+        let line = each.line.map_or_else(String::new, |line| format!(" (line {line})"));
+        print_line(format!("  {} {}{line}: {}", each.transaction, each.class, each.proposal))?;
+    }
+    if report.differences.len() > MOST_SHOWN {
+        print_line(format!("  and {} more; --format json lists all", report.differences.len() - MOST_SHOWN))?;
+    }
+    for refused in &report.refused {
+        print_line(format!("  refused {refused}"))?;
+    }
+    if applied {
+        print_line(format!("{} adjustments booked, {} were booked before", report.applied, report.already_applied))
+    } else {
+        print_line("nothing is booked; --apply books the proposals")
+    }
 }

@@ -83,7 +83,7 @@ pub fn run(args: &SendArgs) -> Result<(), Failure> {
             secret: Secret(secret.as_bytes().to_vec()),
             currency: None,
         },
-        None => local_sender(args, now)?,
+        None => stored_sender(args.source.as_deref(), &args.settings, now)?,
     };
     let mut unique = [0u8; 8];
     getrandom::fill(&mut unique).map_err(|error| Failure::new(format!("no randomness: {error}")))?;
@@ -102,18 +102,18 @@ struct Sender {
 }
 
 /// Beside the server's data the secret need not be typed: it is taken from the stored set-up.
-fn local_sender(args: &SendArgs, now: Timestamp) -> Result<Sender, Failure> {
+fn stored_sender(named: Option<&str>, settings: &SettingsArgs, now: Timestamp) -> Result<Sender, Failure> {
     let no_secret = |why: String| {
         Failure::usage(format!("no secret to sign with, and {why}")).hint(format!(
             "pass --secret, or set {SECRET_VARIABLE}, or run this beside the server's data with --data-dir"
         ))
     };
-    let storage = Storage::of(&args.settings.settings()?);
+    let storage = Storage::of(&settings.settings()?);
     storage.must_exist().map_err(|error| no_secret(error.to_string()))?;
     let live = LiveConfiguration::load(storage.configuration()?, storage.keyring()?)?;
     let configuration = live.current();
     let sources: Vec<&SourceKey> = configuration.sources.keys().collect();
-    let key = match (&args.source, sources.as_slice()) {
+    let key = match (named, sources.as_slice()) {
         (Some(name), _) => sources.iter().find(|key| key.as_str() == name).copied().ok_or_else(|| {
             let close = nearest(name, sources.iter().map(|key| key.as_str())).unwrap_or("none");
             Failure::usage(format!("there is no source `{name}`; the nearest is `{close}`"))
@@ -133,6 +133,18 @@ fn local_sender(args: &SendArgs, now: Timestamp) -> Result<Sender, Failure> {
     let brand = configuration.brands.get(&source.brand).map(|versions| versions.at(now).currency);
     let currency = source.default_currency.or(brand).map(|currency| currency.code().to_owned());
     Ok(Sender { source: key.to_string(), secret: secret.clone(), currency })
+}
+
+/// The secret of a source: from the environment, or beside the server's data from the stored set-up.
+///
+/// # Errors
+/// When neither holds one.
+pub(crate) fn secret_of(source: &str, settings: &SettingsArgs) -> Result<String, Failure> {
+    if let Ok(secret) = std::env::var(SECRET_VARIABLE) {
+        return Ok(secret);
+    }
+    let sender = stored_sender(Some(source), settings, now()?)?;
+    String::from_utf8(sender.secret.0).map_err(|_| Failure::new("the source's secret is not text"))
 }
 
 /// The event as canonical JSON. `unique` makes two runs two events.

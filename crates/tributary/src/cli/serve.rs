@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::{Failure, SettingsArgs};
+use crate::server::{Server, stop_signal};
 use crate::settings::Settings;
 
 /// Arguments of `serve`.
@@ -28,4 +29,21 @@ impl ServeArgs {
         let flags = [("listen", self.listen.clone()), ("roles", self.roles.clone())];
         self.settings.load(&flags).map(|(settings, _)| settings)
     }
+}
+
+/// Runs `serve`.
+///
+/// # Errors
+/// When the server cannot start or its listener fails.
+pub fn run(args: &ServeArgs) -> Result<(), Failure> {
+    let settings = args.settings()?;
+    crate::telemetry::init(&settings.log).map_err(Failure::new)?;
+    let runtime = super::runtime()?;
+    runtime.block_on(async {
+        let server = Server::start(&settings).await?;
+        tracing::info!(address = %server.address, data_dir = %settings.data_dir.display(), "listening");
+        super::print_line(format!("listening on http://{}", server.address))?;
+        server.run(stop_signal()).await?;
+        Ok(())
+    })
 }

@@ -12,7 +12,7 @@ use tributary_domain::reason::Reason;
 use tributary_domain::settlement::click_event_id;
 use tributary_domain::time::{Span, Timestamp};
 use tributary_store::keys::{Keyring, SealFor, SubjectKind};
-use tributary_store::log::{Log, LogError, NewRecord, Way};
+use tributary_store::log::{Appended, Log, LogError, NewRecord, Way};
 use tributary_store::wire;
 
 use super::outcome::Outcome;
@@ -135,20 +135,17 @@ impl Intake {
         let (records, issued): (Vec<NewRecord>, Vec<Option<String>>) =
             prepared.into_iter().map(|each| (each.record, each.click_id)).unzip();
         let ids: Vec<EventId> = records.iter().map(|record| record.event_id).collect();
-        match self.log.append(records).await {
-            Ok(appended) => appended
-                .iter()
-                .zip(ids)
-                .zip(issued)
-                .map(|((appended, event_id), click_id)| Outcome::of_append(appended, event_id, click_id))
-                .collect(),
-            Err(problem) => {
-                if !matches!(problem, LogError::Overloaded) {
-                    tracing::error!(%problem, "events could not be stored and were answered 503");
-                }
-                ids.iter().map(|_| Outcome::rejected(Reason::StorageUnavailable)).collect()
-            }
-        }
+        let appended = self.log.append(records).await;
+        answers(appended, &ids, issued)
+    }
+
+    /// As [`Intake::append`], for threads outside the asynchronous runtime.
+    pub fn append_blocking(&self, prepared: Vec<Prepared>) -> Vec<Outcome> {
+        let (records, issued): (Vec<NewRecord>, Vec<Option<String>>) =
+            prepared.into_iter().map(|each| (each.record, each.click_id)).unzip();
+        let ids: Vec<EventId> = records.iter().map(|record| record.event_id).collect();
+        let appended = self.log.append_blocking(records);
+        answers(appended, &ids, issued)
     }
 
     /// Takes one event the whole way.
@@ -214,6 +211,27 @@ impl Intake {
         };
         let bytes = serde_json::to_vec(&plain).map_err(|problem| unavailable(&problem))?;
         self.keyring.seal(seal_for, event_id, &bytes).map_err(|problem| unavailable(&problem))
+    }
+}
+
+fn answers(
+    appended: Result<Vec<Appended>, LogError>,
+    ids: &[EventId],
+    issued: Vec<Option<String>>,
+) -> Vec<Outcome> {
+    match appended {
+        Ok(appended) => appended
+            .iter()
+            .zip(ids)
+            .zip(issued)
+            .map(|((appended, event_id), click_id)| Outcome::of_append(appended, *event_id, click_id))
+            .collect(),
+        Err(problem) => {
+            if !matches!(problem, LogError::Overloaded) {
+                tracing::error!(%problem, "events could not be stored and were answered 503");
+            }
+            ids.iter().map(|_| Outcome::rejected(Reason::StorageUnavailable)).collect()
+        }
     }
 }
 

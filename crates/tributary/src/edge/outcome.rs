@@ -68,7 +68,7 @@ impl Outcome {
 
     /// What the log answered for an event.
     #[must_use]
-    pub const fn of_append(appended: &Appended, event_id: EventId, click_id: Option<String>) -> Self {
+    pub fn of_append(appended: &Appended, event_id: EventId, click_id: Option<String>) -> Self {
         let (status, event_id, reason, click_id) = match appended {
             Appended::Stored(_) => (Status::Accepted, event_id, Reason::Recorded, click_id),
             Appended::Duplicate { event_id } => (Status::Duplicate, *event_id, Reason::DuplicateEvent, click_id),

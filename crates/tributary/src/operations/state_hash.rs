@@ -66,7 +66,8 @@ fn conversions(state: &dyn StateReader, hasher: &mut Sha256) -> Result<(), State
         let page = state.conversions(&ConversionFilter::default(), after, PAGE)?;
         for (_, conversion) in &page {
             hasher.update(b"conversion");
-            hasher.update(wire::conversion::encode(conversion));
+            let encoded = wire::conversion::encode(conversion).map_err(|error| StateError::Unreadable(error.to_string()))?;
+            hasher.update(encoded);
         }
         match page.last() {
             Some((_, last)) => after = Some(last.event_id),

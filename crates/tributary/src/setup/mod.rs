@@ -13,6 +13,7 @@ mod difference;
 mod document;
 mod fields;
 mod kinds;
+pub mod live;
 mod problem;
 mod stored;
 mod validate;

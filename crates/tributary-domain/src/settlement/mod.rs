@@ -1,0 +1,258 @@
+//! Settlement: from all facts of one cluster to the conversions, credits and commissions that should be.
+//!
+//! [`settle`] is the heart. It is a pure function of the set of facts and the configuration: it sorts what it is
+//! given, reads every version by event time, and never asks what was booked before. The engine books the difference.
+
+mod commissions;
+mod orders;
+mod touchpoints;
+
+use std::collections::HashSet;
+
+use crate::attribution::{Considered, Earner, TouchKind, Touchpoint, weights};
+use crate::click_id::ClickId;
+use crate::configuration::{Configuration, Model};
+use crate::fact::{Action, EventKind, Fact, FactBody, Verdict};
+use crate::identity::{Stitching, stitch};
+use crate::ids::{
+    BrandKey, CampaignKey, CommissionId, EventId, Goal, LinkKey, PartnerKey, PlanKey, TransactionId, fingerprint,
+};
+use crate::ledger::CommissionState;
+use crate::money::{Money, split_by_largest_remainder};
+use crate::reason::Reason;
+use crate::time::Timestamp;
+
+use orders::Order;
+use touchpoints::{Touches, considered};
+
+/// Everything that a cluster's facts lead to.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Settlement {
+    /// Conversions (also registrations and qualifications), in order of time and event id.
+    pub conversions: Vec<Conversion>,
+    /// The outcome of each fact, in order of time and event id.
+    pub outcomes: Vec<(EventId, Reason)>,
+}
+
+/// A settled conversion.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Conversion {
+    /// The event that stands for it.
+    pub event_id: EventId,
+    /// Registration, qualification or conversion.
+    pub kind: EventKind,
+    /// The tenant.
+    pub brand: BrandKey,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// The step reached.
+    pub goal: Goal,
+    /// The sender's number.
+    pub transaction: Option<TransactionId>,
+    /// The person's lasting label.
+    pub person: Option<EventId>,
+    /// The campaign whose model was used.
+    pub campaign: Option<CampaignKey>,
+    /// The model that was used; `None` without an eligible touchpoint.
+    pub model: Option<Model>,
+    /// Value as sent or adjusted.
+    pub value: Option<Money>,
+    /// Minor units refunded, at most the value.
+    pub refunded: i64,
+    /// The operator's verdict.
+    pub verdict: Verdict,
+    /// How attribution ended.
+    pub reason: Reason,
+    /// The touchpoints of the person with the verdict on each, in order of time: all that took part, and of those that did
+    /// not the newest thousand.
+    pub considered: Vec<Considered>,
+    /// The shares; their values sum to the conversion's value.
+    pub credits: Vec<Credit>,
+    /// What plans grant for them.
+    pub commissions: Vec<Commission>,
+}
+
+/// A share of a conversion's value.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Credit {
+    /// The touchpoint's event.
+    pub touchpoint: EventId,
+    /// Its kind.
+    pub kind: TouchKind,
+    /// Who earned it.
+    pub earner: Earner,
+    /// The touchpoint's campaign.
+    pub campaign: Option<CampaignKey>,
+    /// The link followed.
+    pub link: Option<LinkKey>,
+    /// Its weight; the share is `weight / total_weight`.
+    pub weight: u64,
+    /// Sum of the weights of the conversion.
+    pub total_weight: u64,
+    /// Minor units of the conversion's value.
+    pub minor: i64,
+}
+
+/// Money that a plan grants a partner for one conversion.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Commission {
+    /// Derived from conversion, partner and plan.
+    pub id: CommissionId,
+    /// Who earns it.
+    pub partner: PartnerKey,
+    /// The plan that grants it.
+    pub plan: PlanKey,
+    /// What was granted before refunds.
+    pub granted: Money,
+    /// What is owed now, in minor units of the same currency.
+    pub owed: i64,
+    /// Its state before payment.
+    pub state: CommissionState,
+    /// Why it is in that state.
+    pub reason: Reason,
+    /// From when on it may be paid.
+    pub payable_from: Timestamp,
+}
+
+/// Customers per identifier beyond which it joins nobody, unless the brand says otherwise.
+pub const DEFAULT_MOST_CUSTOMERS: u32 = 3;
+
+/// Settles one cluster. Neither the order of `facts` matters, nor how often one of them is given; the event id tells
+/// which are the same.
+#[must_use]
+pub fn settle(facts: &[Fact], configuration: &Configuration) -> Settlement {
+    let mut seen = HashSet::with_capacity(facts.len());
+    let mut ordered: Vec<&Fact> = facts.iter().collect();
+    ordered.sort_by_key(|fact| (fact.occurred_at, fact.event_id));
+    ordered.retain(|fact| seen.insert(fact.event_id));
+    let Some(first) = ordered.first() else { return Settlement::default() };
+    let bound = configuration
+        .brands
+        .get(&first.brand)
+        .map_or(DEFAULT_MOST_CUSTOMERS, |brand| brand.latest().most_customers_per_identifier);
+    Cluster { stitching: stitch(&ordered, bound), facts: ordered, configuration }.settle()
+}
+
+/// The event id of a click that our own redirect issued: derived from the id, so that it is known before the click arrives.
+#[must_use]
+pub fn click_event_id(click_id: &ClickId, issued_at: Timestamp) -> EventId {
+    EventId::from_parts(issued_at, &fingerprint(&[b"click", click_id.as_str().as_bytes()]))
+}
+
+/// The facts of one cluster in order of time and event id, with the people found in them.
+struct Cluster<'a> {
+    facts: Vec<&'a Fact>,
+    stitching: Stitching,
+    configuration: &'a Configuration,
+}
+
+impl<'a> Cluster<'a> {
+    fn settle(&self) -> Settlement {
+        let orders = self.orders();
+        let touches = Touches::of(self);
+        let mut outcomes: Vec<Option<Reason>> = vec![None; self.facts.len()];
+        let mut conversions = Vec::new();
+        let without_number = Order::default();
+        for (place, fact) in self.facts.iter().enumerate() {
+            let Some(action) = fact.body.action() else { continue };
+            let order = self.order(place, &orders).unwrap_or(&without_number);
+            let (alone, deliveries) = ([place], order.deliveries(fact.body.kind()));
+            let deliveries = if deliveries.is_empty() { &alone } else { deliveries };
+            if deliveries[0] != place {
+                outcomes[place] = Some(Reason::TransactionRepeated);
+                continue;
+            }
+            let conversion = self.conversion(action, deliveries, order, &touches, &mut outcomes);
+            outcomes[place] = Some(conversion.reason);
+            conversions.push(conversion);
+        }
+        let outcomes = self.facts.iter().zip(outcomes);
+        let outcomes = outcomes.map(|(fact, outcome)| (fact.event_id, outcome.unwrap_or_else(|| unmentioned(fact))));
+        Settlement { conversions, outcomes: outcomes.collect() }
+    }
+
+    /// Settles one action, whose deliveries are given earliest first.
+    fn conversion(
+        &self,
+        action: &Action,
+        deliveries: &[usize],
+        order: &Order,
+        touches: &Touches<'a>,
+        outcomes: &mut [Option<Reason>],
+    ) -> Conversion {
+        let (place, fact) = (deliveries[0], self.facts[deliveries[0]]);
+        let standing = self.standing(deliveries, order, fact.body.kind(), outcomes);
+        let evidence = self.evidence(deliveries);
+        let considered = considered(self, touches, deliveries, &evidence);
+        let eligible: Vec<&Touchpoint> =
+            considered.iter().filter(|each| each.verdict == Reason::Eligible).map(|each| &each.touchpoint).collect();
+        let campaign = evidence
+            .campaign
+            .or_else(|| eligible.iter().rev().find_map(|touchpoint| touchpoint.campaign.as_ref()))
+            .cloned();
+        let model = (!eligible.is_empty()).then(|| self.model(fact, campaign.as_ref()));
+        let mut conversion = Conversion {
+            event_id: fact.event_id,
+            kind: fact.body.kind(),
+            brand: fact.brand.clone(),
+            occurred_at: fact.occurred_at,
+            goal: action.goal.clone(),
+            transaction: action.transaction.clone(),
+            person: self.stitching.person(place).and_then(|person| self.stitching.label(person)),
+            campaign,
+            model,
+            value: standing.value,
+            refunded: standing.refunded,
+            verdict: standing.verdict,
+            reason: match (considered.is_empty(), eligible.is_empty()) {
+                (true, _) => Reason::NoTouchpoint,
+                (false, true) => Reason::NoEligibleTouchpoint,
+                (false, false) => Reason::Attributed,
+            },
+            credits: model.map_or_else(Vec::new, |model| credits(&eligible, model, standing.value)),
+            commissions: Vec::new(),
+            considered,
+        };
+        conversion.commissions = self.commissions(&conversion, standing.wholly_reversed);
+        conversion
+    }
+
+    /// The model of a campaign at the conversion; last touch without one.
+    fn model(&self, fact: &Fact, campaign: Option<&CampaignKey>) -> Model {
+        campaign
+            .and_then(|key| self.configuration.campaign(&fact.brand, key, fact.occurred_at))
+            .map_or(Model::LastTouch, |campaign| campaign.model)
+    }
+}
+
+/// The outcome of a fact that no conversion speaks about.
+const fn unmentioned(fact: &Fact) -> Reason {
+    match fact.body {
+        FactBody::Refund(_) | FactBody::Chargeback(_) | FactBody::Status(_) | FactBody::Adjustment(_) => {
+            Reason::AwaitingConversion
+        }
+        _ => Reason::Recorded,
+    }
+}
+
+/// The shares of the eligible touchpoints that the model gives any weight.
+fn credits(eligible: &[&Touchpoint], model: Model, value: Option<Money>) -> Vec<Credit> {
+    let weights = weights(model, eligible.len());
+    let parts = split_by_largest_remainder(value.map_or(0, |value| value.minor), &weights);
+    let total_weight: u64 = weights.iter().sum();
+    let shares = eligible.iter().zip(weights).zip(parts).filter(|((_, weight), _)| *weight > 0);
+    shares
+        .filter_map(|((touchpoint, weight), minor)| {
+            Some(Credit {
+                touchpoint: touchpoint.event_id,
+                kind: touchpoint.kind,
+                earner: touchpoint.earner.clone()?,
+                campaign: touchpoint.campaign.clone(),
+                link: touchpoint.link.clone(),
+                weight,
+                total_weight,
+                minor,
+            })
+        })
+        .collect()
+}

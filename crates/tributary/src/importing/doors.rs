@@ -1,0 +1,204 @@
+//! The doors that an import may take.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tributary_adapters::canonical::{DecodingRules, decode, decode_internal};
+use tributary_domain::configuration::Configuration;
+use tributary_domain::ids::{EventId, SourceKey};
+use tributary_domain::reason::Reason;
+use tributary_store::log::Way;
+
+use super::{Door, Submission};
+use crate::edge::intake::{Intake, Sender, source};
+use crate::edge::now;
+use crate::edge::outcome::{Outcome, Status};
+
+/// Attempts while the log or server is busy, each after a longer wait.
+const MOST_ATTEMPTS: u32 = 12;
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+fn wait(attempt: u32) {
+    std::thread::sleep(FIRST_WAIT.saturating_mul(1 << attempt.min(10)).min(LONGEST_WAIT));
+}
+
+/// Straight into the log of this installation.
+pub struct DirectDoor {
+    /// Seals and appends.
+    pub intake: Intake,
+    /// The set-up in force when the import began.
+    pub configuration: Arc<Configuration>,
+    /// In whose name.
+    pub source: SourceKey,
+    /// How fields are read.
+    pub rules: DecodingRules,
+    /// The way in that the facts are logged under.
+    pub way: Way,
+}
+
+impl Door for DirectDoor {
+    fn submit(&mut self, events: Vec<Submission>) -> anyhow::Result<Vec<Outcome>> {
+        for attempt in 0..MOST_ATTEMPTS {
+            let outcomes = self.try_submit(&events)?;
+            if !outcomes.iter().any(|outcome| outcome.reason == Reason::StorageUnavailable) {
+                return Ok(outcomes);
+            }
+            wait(attempt);
+        }
+        anyhow::bail!("the log takes no more events; run the import again to go on from here")
+    }
+}
+
+impl DirectDoor {
+    fn try_submit(&self, events: &[Submission]) -> anyhow::Result<Vec<Outcome>> {
+        let at = now();
+        let (key, source) = source(&self.configuration, self.source.as_str(), at)
+            .map_err(|reason| anyhow::anyhow!("{}", reason.message()))?;
+        let sender =
+            Sender { brand: &source.brand, source: &key, way: self.way, received_at: at, message_id: None };
+        let mut prepared = Vec::with_capacity(events.len());
+        let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(events.len());
+        for event in events {
+            let ready = decode(&event.fields, &self.rules)
+                .and_then(|decoded| self.intake.prepare(&self.configuration, sender, decoded, &event.raw));
+            match ready {
+                Ok(ready) => {
+                    prepared.push(ready);
+                    outcomes.push(None);
+                }
+                Err(refusal) => outcomes.push(Some(refusal.into())),
+            }
+        }
+        let stored = if prepared.is_empty() { Vec::new() } else { self.intake.append_blocking(prepared) };
+        let mut stored = stored.into_iter();
+        Ok(outcomes
+            .into_iter()
+            .map(|outcome| outcome.or_else(|| stored.next()).unwrap_or(Outcome::rejected(Reason::StorageUnavailable)))
+            .inspect(|outcome| {
+                self.intake.metrics.event(self.way.name(), outcome.status.name(), outcome.reason.code());
+            })
+            .collect())
+    }
+}
+
+/// Decodes everything and stores nothing.
+pub struct DryRunDoor {
+    /// How fields are read.
+    pub rules: DecodingRules,
+}
+
+impl Door for DryRunDoor {
+    fn submit(&mut self, events: Vec<Submission>) -> anyhow::Result<Vec<Outcome>> {
+        Ok(events
+            .iter()
+            .map(|event| match decode_internal(&event.fields, &self.rules) {
+                Ok(_) => Outcome { status: Status::Accepted, ..Outcome::rejected(Reason::Recorded) },
+                Err(refusal) => refusal.into(),
+            })
+            .collect())
+    }
+}
+
+/// Through `POST /v1/events` of a running server.
+pub struct ServerDoor {
+    agent: ureq::Agent,
+    address: String,
+    secret: String,
+    rules: DecodingRules,
+}
+
+impl ServerDoor {
+    /// A door at `server` for a source, whose secret is sent as a bearer token. `rules` are applied here, before sending, so that a
+    /// column map needs to be known to nobody else.
+    #[must_use]
+    pub fn new(server: &str, source: &str, secret: String, rules: DecodingRules) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(120)))
+            .build()
+            .into();
+        Self { agent, address: format!("{}/v1/events?source={source}", server.trim_end_matches('/')), secret, rules }
+    }
+
+    fn post(&self, body: &[u8]) -> anyhow::Result<(u16, serde_json::Value)> {
+        let mut response = self
+            .agent
+            .post(&self.address)
+            .header("authorization", format!("Bearer {}", self.secret))
+            .header("content-type", "application/x-ndjson")
+            .header("content-encoding", "gzip")
+            .send(body)?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().with_config().limit(64 << 20).read_to_string()?;
+        Ok((status, serde_json::from_str(&text).unwrap_or(serde_json::Value::Null)))
+    }
+}
+
+impl Door for ServerDoor {
+    fn submit(&mut self, events: Vec<Submission>) -> anyhow::Result<Vec<Outcome>> {
+        let mut compressed = GzEncoder::new(Vec::new(), Compression::fast());
+        // As an array: also a single event is then answered with a list.
+        compressed.write_all(b"[")?;
+        for (place, event) in events.iter().enumerate() {
+            if place > 0 {
+                compressed.write_all(b",")?;
+            }
+            compressed.write_all(canonical_json(event, &self.rules).as_bytes())?;
+        }
+        compressed.write_all(b"]")?;
+        let body = compressed.finish()?;
+        for attempt in 0..MOST_ATTEMPTS {
+            match self.post(&body) {
+                Ok((429 | 503, _)) | Err(_) => wait(attempt),
+                Ok((_, answer)) => {
+                    let outcomes = answer["outcomes"].as_array().map(|list| list.iter().map(outcome).collect::<Vec<_>>());
+                    return outcomes.ok_or_else(|| {
+                        let message = answer["reason"]["message"].as_str().unwrap_or("the answer is not Tributary's");
+                        anyhow::anyhow!("the server refused the batch: {message}")
+                    });
+                }
+            }
+        }
+        anyhow::bail!("the server at {} takes no events; run the import again to go on from here", self.address)
+    }
+}
+
+/// The event with its fields under the names that the server knows.
+fn canonical_json(event: &Submission, rules: &DecodingRules) -> String {
+    if rules.aliases.is_empty() && rules.default_kind.is_none() {
+        return event.fields.to_json();
+    }
+    let mut fields = tributary_adapters::canonical::Fields::new();
+    for field in event.fields.iter() {
+        let alias = rules.aliases.iter().find(|(name, _)| *name == field.name);
+        match alias {
+            Some((_, target)) if target == "ignore" => {}
+            Some((_, target)) => drop(fields.push(target, &field.value)),
+            None => drop(fields.push(&field.name, &field.value)),
+        }
+    }
+    if let Some(kind) = rules.default_kind
+        && fields.get("event_type").is_none()
+    {
+        drop(fields.push("event_type", kind.name()));
+    }
+    fields.to_json()
+}
+
+fn outcome(answer: &serde_json::Value) -> Outcome {
+    let reason = answer["reason"]["code"].as_str().and_then(Reason::from_code).unwrap_or(Reason::MalformedBody);
+    Outcome {
+        status: match answer["status"].as_str() {
+            Some("accepted") => Status::Accepted,
+            Some("duplicate") => Status::Duplicate,
+            _ => Status::Rejected,
+        },
+        event_id: answer["event_id"].as_str().and_then(|text| EventId::parse(text).ok()),
+        message: answer["reason"]["message"].as_str().map(str::to_owned),
+        ..Outcome::rejected(reason)
+    }
+}

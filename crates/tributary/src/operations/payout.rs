@@ -1,0 +1,282 @@
+//! The payout run: prepare, approve, export, settle. Every step is a fact in the log, so that replay pays nobody anew.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tributary_domain::configuration::Configuration;
+use tributary_domain::fact::{Fact, FactBody, PayoutAdvance, PayoutId, PayoutStep, Subject};
+use tributary_domain::ids::{BrandKey, CommissionId, DeduplicationKey, EventId, PartnerKey, SourceKey, fingerprint};
+use tributary_domain::money::Currency;
+use tributary_domain::payout::{Line, NotPaid, plan};
+use tributary_domain::time::Timestamp;
+use tributary_store::log::{Appended, NewRecord, Way};
+use tributary_store::state::{Payout, StateReader};
+use tributary_store::wire;
+
+use crate::desk::Desk;
+
+const PAGE: usize = 10_000;
+/// The source under which the operator's own commands are logged.
+const COMMAND_SOURCE: &str = "tributary.command";
+
+/// What a step did.
+#[derive(Debug, Serialize, Default)]
+pub struct RunReport {
+    /// The run.
+    pub run: String,
+    /// Its payouts as they stand now.
+    pub payouts: Vec<PayoutLine>,
+    /// Who is not paid, and why.
+    pub not_paid: Vec<NotPaidLine>,
+}
+
+/// One payout, for people.
+#[derive(Debug, Serialize)]
+pub struct PayoutLine {
+    /// Its id.
+    pub payout: String,
+    /// Who is paid.
+    pub partner: String,
+    /// Decimal amount.
+    pub amount: String,
+    /// Currency code.
+    pub currency: String,
+    /// Its step.
+    pub step: &'static str,
+    /// Payment reference, once settled.
+    pub reference: Option<String>,
+    /// Number of commission lines.
+    pub lines: usize,
+}
+
+/// A balance that rolls over, for people.
+#[derive(Debug, Serialize)]
+pub struct NotPaidLine {
+    /// Who.
+    pub partner: String,
+    /// Decimal amount that is ready.
+    pub amount: String,
+    /// Currency code.
+    pub currency: String,
+    /// Reason code.
+    pub reason: &'static str,
+    /// Reason in words.
+    pub message: &'static str,
+}
+
+/// Plans the payouts of a run as of a cut-off and locks their lines. A run that was prepared before stays as it is.
+///
+/// # Errors
+/// When store or log fail.
+pub fn prepare(
+    desk: &mut Desk,
+    brand: &BrandKey,
+    run: &str,
+    cut_off: Timestamp,
+    now: Timestamp,
+) -> anyhow::Result<RunReport> {
+    desk.catch_up()?;
+    let configuration = desk.configuration.current();
+    if !configuration.brands.contains_key(brand) {
+        anyhow::bail!("there is no brand `{brand}`");
+    }
+    let mut not_paid = Vec::new();
+    if desk.state.payouts(Some(run), 1)?.is_empty() {
+        let lines = commission_lines(desk.state.as_ref(), brand)?;
+        let minimum = |partner: &PartnerKey, currency| minimum(&configuration, brand, partner, currency);
+        let (plans, rolled) = plan(brand, run, cut_off, &lines, minimum);
+        not_paid = rolled;
+        let facts: anyhow::Result<Vec<Fact>> = plans
+            .into_iter()
+            .map(|plan| command(brand, now, &plan.payout.0.clone(), "prepared", FactBody::PayoutPrepared(plan)))
+            .collect();
+        append(desk, &facts?)?;
+    }
+    report(desk, run, not_paid)
+}
+
+/// Takes every payout of a run that may take this step one step further.
+///
+/// # Errors
+/// When the run has none that may, or store or log fail.
+pub fn advance(
+    desk: &mut Desk,
+    run: &str,
+    step: PayoutStep,
+    references: &HashMap<String, String>,
+    now: Timestamp,
+) -> anyhow::Result<RunReport> {
+    desk.catch_up()?;
+    let payouts = desk.state.payouts(Some(run), usize::MAX >> 1)?;
+    if payouts.is_empty() {
+        anyhow::bail!("there is no payout run `{run}`; prepare it first");
+    }
+    let named = |payout: &Payout| references.is_empty() || references.contains_key(&*payout.plan.payout.0);
+    let ready: Vec<&Payout> = payouts.iter().filter(|p| p.step.may_become(step) && named(p)).collect();
+    let already = payouts.iter().any(|payout| payout.step == step);
+    if ready.is_empty() && !already {
+        let steps: Vec<&str> = payouts.iter().map(|payout| payout.step.name()).collect();
+        anyhow::bail!("no payout of run `{run}` can become {}; they are {}", step.name(), steps.join(", "));
+    }
+    let facts: anyhow::Result<Vec<Fact>> = ready
+        .into_iter()
+        .map(|payout| {
+            let reference = references.get(&*payout.plan.payout.0).map(|text| Arc::from(text.as_str()));
+            let advance = PayoutAdvance { payout: payout.plan.payout.clone(), step, reference };
+            command(&payout.brand, now, &payout.plan.payout.0, step.name(), FactBody::PayoutAdvanced(advance))
+        })
+        .collect();
+    append(desk, &facts?)?;
+    report(desk, run, Vec::new())
+}
+
+/// The payout file: one row per payout, the same bytes whenever it is written.
+#[must_use]
+pub fn payout_file(payouts: &[Payout]) -> String {
+    let mut rows: Vec<&Payout> = payouts.iter().filter(|payout| payout.step != PayoutStep::Failed).collect();
+    rows.sort_by(|a, b| a.plan.payout.cmp(&b.plan.payout));
+    let mut text = String::from("payout_id,run,partner,amount,currency,lines\n");
+    for payout in rows {
+        let total = payout.plan.total();
+        text.push_str(&format!(
+            "{},{},{},{},{},{}\n",
+            cell(&payout.plan.payout.0),
+            cell(&payout.plan.run),
+            cell(payout.plan.partner.as_str()),
+            total.decimal(),
+            total.currency,
+            payout.plan.lines.len()
+        ));
+    }
+    text
+}
+
+/// A cell that no spreadsheet takes for a formula, quoted where CSV needs it.
+fn cell(text: &str) -> String {
+    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
+    if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
+}
+
+/// The run as it stands.
+///
+/// # Errors
+/// When the store fails.
+pub fn list(desk_state: &dyn StateReader, run: Option<&str>) -> anyhow::Result<Vec<PayoutLine>> {
+    let mut payouts = desk_state.payouts(run, usize::MAX >> 1)?;
+    payouts.sort_by(|a, b| (&a.plan.run, &a.plan.partner).cmp(&(&b.plan.run, &b.plan.partner)));
+    Ok(payouts.iter().map(payout_line).collect())
+}
+
+fn payout_line(payout: &Payout) -> PayoutLine {
+    let total = payout.plan.total();
+    PayoutLine {
+        payout: payout.plan.payout.0.to_string(),
+        partner: payout.plan.partner.to_string(),
+        amount: total.decimal(),
+        currency: total.currency.to_string(),
+        step: payout.step.name(),
+        reference: payout.reference.clone(),
+        lines: payout.plan.lines.len(),
+    }
+}
+
+fn report(desk: &mut Desk, run: &str, not_paid: Vec<NotPaid>) -> anyhow::Result<RunReport> {
+    desk.catch_up()?;
+    let not_paid = not_paid
+        .into_iter()
+        .map(|each| NotPaidLine {
+            partner: each.partner.to_string(),
+            amount: each.ready.decimal(),
+            currency: each.ready.currency.to_string(),
+            reason: each.reason.code(),
+            message: each.reason.message(),
+        })
+        .collect();
+    Ok(RunReport { run: run.to_owned(), payouts: list(desk.state.as_ref(), Some(run))?, not_paid })
+}
+
+fn commission_lines(state: &dyn StateReader, brand: &BrandKey) -> anyhow::Result<Vec<Line>> {
+    let mut lines = Vec::new();
+    let mut after: Option<CommissionId> = None;
+    loop {
+        let page = state.commissions(brand, after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(lines) };
+        after = Some(last.line.id);
+        lines.extend(page.into_iter().map(|row| row.line));
+    }
+}
+
+fn minimum(configuration: &Configuration, brand: &BrandKey, partner: &PartnerKey, currency: Currency) -> i64 {
+    configuration
+        .partners
+        .get(&(brand.clone(), partner.clone()))
+        .and_then(|versions| versions.latest().minimum_payout.iter().find(|money| money.currency == currency))
+        .map_or(0, |money| money.minor)
+}
+
+/// A command as a fact. Its key is the payout and the step, so that a repeated command is a duplicate.
+fn command(brand: &BrandKey, now: Timestamp, payout: &str, step: &str, body: FactBody) -> anyhow::Result<Fact> {
+    let key = command_key(brand, payout, step);
+    Ok(Fact {
+        event_id: EventId::derive(now, &key),
+        brand: brand.clone(),
+        source: SourceKey::parse(COMMAND_SOURCE)?,
+        occurred_at: now,
+        subject: Subject::default(),
+        body,
+    })
+}
+
+fn command_key(brand: &BrandKey, payout: &str, step: &str) -> DeduplicationKey {
+    DeduplicationKey(fingerprint(&[b"payout", brand.as_str().as_bytes(), payout.as_bytes(), step.as_bytes()]))
+}
+
+fn append(desk: &Desk, facts: &[Fact]) -> anyhow::Result<()> {
+    if facts.is_empty() {
+        return Ok(());
+    }
+    let records = facts
+        .iter()
+        .map(|fact| {
+            let (payout, step) = match &fact.body {
+                FactBody::PayoutPrepared(plan) => (plan.payout.clone(), "prepared"),
+                FactBody::PayoutAdvanced(advance) => (advance.payout.clone(), advance.step.name()),
+                _ => (PayoutId(Arc::from("")), ""),
+            };
+            let encoded = wire::fact::encode(fact);
+            NewRecord {
+                event_id: fact.event_id,
+                key: Some(command_key(&fact.brand, &payout.0, step)),
+                content: content(&fact.body),
+                received_at: fact.occurred_at,
+                way: Way::Command,
+                fact: encoded,
+                sealed: Vec::new(),
+            }
+        })
+        .collect();
+    for appended in desk.intake.log.append_blocking(records)? {
+        if let Appended::Conflict { event_id } = appended {
+            anyhow::bail!("another command planned this payout otherwise (event {event_id}); look at it with `tributary explain`");
+        }
+    }
+    Ok(())
+}
+
+/// What a command says, without its time.
+fn content(body: &FactBody) -> [u8; 16] {
+    match body {
+        FactBody::PayoutPrepared(plan) => {
+            let lines: Vec<u8> =
+                plan.lines.iter().flat_map(|(id, minor)| [&id.0.0[..], &minor.to_be_bytes()[..]].concat()).collect();
+            fingerprint(&[b"plan", &lines])
+        }
+        FactBody::PayoutAdvanced(advance) => fingerprint(&[
+            b"step",
+            advance.step.name().as_bytes(),
+            advance.reference.as_deref().unwrap_or_default().as_bytes(),
+        ]),
+        _ => [0; 16],
+    }
+}

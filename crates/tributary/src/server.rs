@@ -1,0 +1,192 @@
+//! The server: every role that this process plays, started together and stopped in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::Router;
+use axum::serve::ListenerExt as _;
+use tokio::net::TcpListener;
+use tributary_domain::time::Span;
+use tributary_store::log::{Log, LogSettings};
+
+use crate::edge::health::Readiness;
+use crate::edge::imports::Imports;
+use crate::edge::intake::Intake;
+use crate::edge::rate_limit::RateLimits;
+use crate::edge::{self, Edge};
+use crate::engine::{Engine, runner};
+use crate::settings::{Role, Settings};
+use crate::setup::live::LiveConfiguration;
+use crate::storage::Storage;
+use crate::telemetry::Metrics;
+use crate::web::{self, Pages, ReadAccess};
+
+/// How often the set-up's revision is looked at.
+const CONFIGURATION_POLL: Duration = Duration::from_millis(500);
+/// How long open requests may take to end when the server stops.
+const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+
+/// A started server.
+pub struct Server {
+    /// The address it listens on.
+    pub address: SocketAddr,
+    /// The set-up in force.
+    pub configuration: Arc<LiveConfiguration>,
+    /// The edge, for what runs in the same process.
+    pub edge: Arc<Edge>,
+    listener: TcpListener,
+    router: Router,
+    stop: Arc<AtomicBool>,
+    engine: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Opens the storage, applies migrations, binds the address and starts the engine.
+    ///
+    /// # Errors
+    /// When any of that fails; nothing is left running then.
+    pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        let storage = Storage::of(settings);
+        storage.create_directory()?;
+        let keyring = storage.keyring()?;
+        let log_engine = storage.log_engine()?;
+        let has_engine = settings.has_role(Role::Engine);
+        // Opening the writer migrates the state; readers need it to be there.
+        let state_writer = storage.state_writer();
+        let state_writer = if has_engine { Some(state_writer?) } else { drop(state_writer); None };
+        let metrics = Metrics::default();
+        let configuration = Arc::new(LiveConfiguration::load(storage.configuration()?, keyring.clone())?);
+        let log_reader = storage.log_reader()?;
+        let state_reader = storage.state_reader()?;
+        let log = Log::start(
+            log_engine,
+            LogSettings {
+                queue_records: settings.limits.queue_records,
+                commit_delay: Duration::from_millis(settings.test.commit_delay_ms),
+                ..LogSettings::default()
+            },
+        )?;
+        let tolerance = i64::try_from(settings.edge.future_tolerance_seconds).unwrap_or(300);
+        let intake = Intake {
+            log,
+            keyring,
+            metrics: metrics.clone(),
+            future_tolerance: Span(tolerance.saturating_mul(Span::SECOND.0)),
+        };
+        let edge = Arc::new(Edge {
+            intake,
+            configuration: configuration.clone(),
+            limits: settings.limits.clone(),
+            rate_limits: RateLimits::default(),
+            imports: Imports::new(storage.data_dir()),
+            readiness: Readiness {
+                log: log_reader.clone(),
+                state: state_reader.clone(),
+                log_checked: AtomicU64::new(0),
+            },
+        });
+        let pages = Arc::new(Pages {
+            state: state_reader,
+            log: log_reader.clone(),
+            configuration: configuration.clone(),
+            access: ReadAccess::Loopback,
+        });
+        let listener = TcpListener::bind(settings.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}; name a free address with --listen", settings.listen))?;
+        let address = listener.local_addr()?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let engine = match state_writer {
+            Some(state) => {
+                let engine = Engine::new(log_reader, state, settings.engine.batch_events);
+                let (live, stop, metrics) = (configuration.clone(), stop.clone(), metrics.clone());
+                let thread = std::thread::Builder::new()
+                    .name("engine".to_owned())
+                    .spawn(move || runner::run(engine, &live, &metrics, &stop))
+                    .context("cannot start the engine's thread")?;
+                Some(thread)
+            }
+            None => None,
+        };
+        let mut router = Router::new();
+        if settings.has_role(Role::Edge) {
+            router = router.merge(edge::routes(edge.clone()));
+        }
+        if settings.has_role(Role::Api) {
+            router = router.merge(web::routes(pages));
+        }
+        Ok(Self { address, configuration, edge, listener, router, stop, engine })
+    }
+
+    /// Serves until `shutdown` ends, then answers what is open, stores what waits, and lets the engine finish its step.
+    ///
+    /// # Errors
+    /// When the listener fails.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
+        let Self { configuration, edge, listener, router, stop, engine, .. } = self;
+        let watcher = tokio::spawn(watch_configuration(configuration));
+        edge::imports::resume(&edge);
+        let stopping = Arc::new(tokio::sync::Notify::new());
+        let told = stopping.clone();
+        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        // An answer is one small write: waiting to fill a packet would only delay it.
+        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
+        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+            shutdown.await;
+            told.notify_one();
+        });
+        let grace = async {
+            stopping.notified().await;
+            tokio::time::sleep(SHUTDOWN_GRACE).await;
+        };
+        tokio::select! {
+            served = serving => served.context("the listener failed")?,
+            () = grace => tracing::warn!("some requests did not end in time"),
+        }
+        watcher.abort();
+        stop.store(true, Ordering::Relaxed);
+        edge.intake.log.close();
+        if let Some(engine) = engine {
+            let _ = tokio::task::spawn_blocking(move || engine.join()).await;
+        }
+        Ok(())
+    }
+}
+
+async fn watch_configuration(configuration: Arc<LiveConfiguration>) {
+    loop {
+        tokio::time::sleep(CONFIGURATION_POLL).await;
+        let live = configuration.clone();
+        match tokio::task::spawn_blocking(move || live.reload_if_changed()).await {
+            Ok(Ok(true)) => tracing::info!(revision = configuration.current().revision, "the set-up changed"),
+            Ok(Err(problem)) => tracing::warn!(%problem, "the set-up cannot be looked at; the last one stays in force"),
+            _ => {}
+        }
+    }
+}
+
+/// Ends when the process is asked to stop.
+pub async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let terminate = async {
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(mut signal) => {
+                    signal.recv().await;
+                }
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = interrupt => {}
+            () = terminate => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+}
