@@ -1,6 +1,6 @@
-//! How fast the SQLite store takes what the engine writes: look-ups and commits in rows like the engine's, without its rules.
+//! How fast the store takes what the engine writes: look-ups and commits in rows like the engine's, without its rules.
 //!
-//! `cargo run --release -p tributary-store --example state_throughput -- [TOUCHPOINTS] [CONVERSIONS] [BATCH] [FOLDER]`
+//! `cargo run --release -p tributary-store --example state_throughput -- [TOUCHPOINTS] [CONVERSIONS] [BATCH] [FOLDER | postgres://..]`
 //!
 //! First stores the touchpoints (a fifth as many customers), then measures conversions: each looks up its event and three nodes, loads its
 //! cluster, and commits a fact, two nodes, a conversion with its credits (one to three), lines and entries, balances and rollups.
@@ -25,6 +25,7 @@ use tributary_domain::settlement::{Commission, Conversion, Credit};
 use tributary_domain::time::Timestamp;
 use tributary_domain::tracking::Tracking;
 use tributary_store::log::{Sequence, Way};
+use tributary_store::state::postgres::PostgresStateWriter;
 use tributary_store::state::sqlite::SqliteStateWriter;
 use tributary_store::state::{
     ClusterId, Commit, ConversionChange, RollupKey, RollupMeasures, StateWriter, StoredFact,
@@ -42,16 +43,22 @@ fn main() -> Result<(), Failure> {
         Ok(arguments.get(place).map(|text| text.parse()).transpose()?.unwrap_or(otherwise))
     };
     let (touchpoints, conversions, batch) = (number(0, 500_000)?, number(1, 100_000)?, number(2, 500)?);
-    let folder = arguments.get(3).map_or_else(std::env::temp_dir, PathBuf::from);
-    let path = folder.join(format!("state_throughput_{}.sqlite", std::process::id()));
-    let mut world = World::new(SqliteStateWriter::open(&path)?, (touchpoints / 5).max(1))?;
+    let place = arguments.get(3).map_or_else(std::env::temp_dir, PathBuf::from);
+    let path = place.join(format!("state_throughput_{}.sqlite", std::process::id()));
+    let writer: Box<dyn StateWriter> = match place.to_str().filter(|place| place.starts_with("postgres")) {
+        Some(url) => Box::new(PostgresStateWriter::open(url)?),
+        None => Box::new(SqliteStateWriter::open(&path)?),
+    };
+    let mut world = World::new(writer, (touchpoints / 5).max(1))?;
 
     let begun = Instant::now();
     while world.next <= touchpoints {
         world.clicks(5_000.min(touchpoints + 1 - world.next))?;
     }
     report("touchpoints", touchpoints, begun.elapsed());
-    println!("{} bytes per touchpoint", std::fs::metadata(&path)?.len() / touchpoints.max(1));
+    if let Ok(file) = std::fs::metadata(&path) {
+        println!("{} bytes per touchpoint", file.len() / touchpoints.max(1));
+    }
 
     let mut slowest = Duration::ZERO;
     let begun = Instant::now();
@@ -80,7 +87,7 @@ fn report(what: &str, count: u64, took: Duration) {
 
 /// The little that stands for the engine.
 struct World {
-    writer: SqliteStateWriter,
+    writer: Box<dyn StateWriter>,
     keys: Keys,
     customers: u64,
     next: u64,
@@ -104,7 +111,7 @@ struct Keys {
 }
 
 impl World {
-    fn new(writer: SqliteStateWriter, customers: u64) -> Result<Self, Failure> {
+    fn new(writer: Box<dyn StateWriter>, customers: u64) -> Result<Self, Failure> {
         let keys = Keys {
             brand: BrandKey::parse("acme")?,
             shop: SourceKey::parse("shop")?,
