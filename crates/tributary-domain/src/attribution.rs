@@ -93,9 +93,13 @@ pub fn consider<'c>(
     only_campaign: Option<&CampaignKey>,
     campaign_of: impl Fn(&CampaignKey) -> Option<&'c Campaign>,
 ) -> Vec<Considered> {
-    touchpoints.sort_by(|a, b| a.place_in_time().cmp(&b.place_in_time()));
+    touchpoints.sort_by_key(Touchpoint::place_in_time);
     let verdicts = judge(&touchpoints.iter().collect::<Vec<_>>(), converted_at, only_campaign, campaign_of);
-    touchpoints.into_iter().zip(verdicts).map(|(touchpoint, verdict)| Considered { touchpoint, verdict }).collect()
+    touchpoints
+        .into_iter()
+        .zip(verdicts)
+        .map(|(touchpoint, verdict)| Considered { touchpoint, verdict })
+        .collect()
 }
 
 impl Touchpoint {
@@ -116,8 +120,10 @@ pub(crate) fn judge<'c>(
     let mut judged: Vec<Judged<'_, 'c>> = touchpoints
         .iter()
         .map(|touchpoint| {
-            let campaign =
-                touchpoint.campaign.as_ref().and_then(|key| *known.entry(key).or_insert_with(|| campaign_of(key)));
+            let campaign = touchpoint
+                .campaign
+                .as_ref()
+                .and_then(|key| *known.entry(key).or_insert_with(|| campaign_of(key)));
             let verdict = judge_alone(touchpoint, converted_at, only_campaign, campaign);
             Judged { touchpoint, campaign, verdict }
         })
@@ -167,10 +173,9 @@ fn judge_alone(
 /// A click or code outranks impressions; anything outranks direct traffic and a partner only named.
 fn outrank(judged: &mut [Judged<'_, '_>]) {
     let eligible = |each: &&Judged<'_, '_>| each.verdict == Reason::Eligible;
-    let has_active = judged
-        .iter()
-        .filter(eligible)
-        .any(|each| matches!(each.touchpoint.kind, TouchKind::Click | TouchKind::Code) && !is_direct(each.touchpoint));
+    let has_active = judged.iter().filter(eligible).any(|each| {
+        matches!(each.touchpoint.kind, TouchKind::Click | TouchKind::Code) && !is_direct(each.touchpoint)
+    });
     if has_active {
         demote(judged, Reason::ViewOutranked, |touchpoint| touchpoint.kind == TouchKind::Impression);
     }
@@ -192,7 +197,8 @@ fn is_direct(touchpoint: &Touchpoint) -> bool {
 }
 
 fn demote(judged: &mut [Judged<'_, '_>], reason: Reason, applies: impl Fn(&Touchpoint) -> bool) {
-    for each in judged.iter_mut().filter(|each| each.verdict == Reason::Eligible && applies(each.touchpoint)) {
+    for each in judged.iter_mut().filter(|each| each.verdict == Reason::Eligible && applies(each.touchpoint))
+    {
         each.verdict = reason;
     }
 }
@@ -334,7 +340,9 @@ mod tests {
                 let occurred_at = Timestamp(words[0].parse::<i64>().unwrap() * Span::MINUTE.0);
                 let earner = match words[1] {
                     "?" => None,
-                    name if name.starts_with('@') => Some(Earner::Channel(Channel::parse(&name[1..]).unwrap())),
+                    name if name.starts_with('@') => {
+                        Some(Earner::Channel(Channel::parse(&name[1..]).unwrap()))
+                    }
                     name => Some(Earner::Partner(PartnerKey::parse(name).unwrap())),
                 };
                 Touchpoint {
@@ -392,18 +400,34 @@ mod tests {
             ["repeat_in_visit", "repeat_in_visit", "eligible", "eligible", "eligible"]
         );
         assert_eq!(verdicts(&["500 a x click", "530 a x click"]), ["eligible", "eligible"]);
-        assert_eq!(verdicts(&["500 a x click", "510 a y click"]), ["repeat_in_visit", "eligible"], "another campaign");
+        assert_eq!(
+            verdicts(&["500 a x click", "510 a y click"]),
+            ["repeat_in_visit", "eligible"],
+            "another campaign"
+        );
     }
 
     #[test]
     fn a7_links_reloaded_in_turn_count_at_most_twice_in_a_visit() {
-        let rows: Vec<String> = (500..550).map(|m| format!("{m} {} x click", if m % 2 == 0 { "a" } else { "b" })).collect();
+        let rows: Vec<String> =
+            (500..550).map(|m| format!("{m} {} x click", if m % 2 == 0 { "a" } else { "b" })).collect();
         let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
-        let standing: Vec<usize> =
-            verdicts(&rows).iter().enumerate().filter(|(_, v)| **v == "eligible").map(|(place, _)| place).collect();
+        let standing: Vec<usize> = verdicts(&rows)
+            .iter()
+            .enumerate()
+            .filter(|(_, v)| **v == "eligible")
+            .map(|(place, _)| place)
+            .collect();
         assert_eq!(standing, [0, 1, 48, 49]);
         assert_eq!(
-            verdicts(&["500 a x click", "501 b x click", "502 a x click", "503 a x click", "504 c x click", "505 a x click"]),
+            verdicts(&[
+                "500 a x click",
+                "501 b x click",
+                "502 a x click",
+                "503 a x click",
+                "504 c x click",
+                "505 a x click"
+            ]),
             ["eligible", "eligible", "repeat_in_visit", "repeat_in_visit", "eligible", "eligible"]
         );
     }

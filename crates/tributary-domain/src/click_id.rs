@@ -37,7 +37,9 @@ pub enum ClickIdError {
     #[error("a click id has 1 to 100 of the characters A-Z a-z 0-9 . _ ~ -")]
     Malformed,
     /// It has the form of ours but its check does not hold.
-    #[error("this click id was not issued here: its check does not hold; send it exactly as it stood in the landing URL")]
+    #[error(
+        "this click id was not issued here: its check does not hold; send it exactly as it stood in the landing URL"
+    )]
     Forged,
 }
 

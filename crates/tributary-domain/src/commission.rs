@@ -38,9 +38,9 @@ pub fn full_grant(plan: &Plan, goal: &Goal, value: Option<Money>) -> Option<Mone
     let (_, rate) = plan.rules.iter().find(|(of, _)| of == goal)?;
     match rate {
         Rate::CostPerAction(amount) => Some(*amount),
-        Rate::Percentage { ppm } => {
-            value.map(|value| Money::new(round_half_even(value.minor, i64::from(*ppm), 1_000_000), value.currency))
-        }
+        Rate::Percentage { ppm } => value.map(|value| {
+            Money::new(round_half_even(value.minor, i64::from(*ppm), 1_000_000), value.currency)
+        }),
     }
 }
 
@@ -105,7 +105,10 @@ mod tests {
         let goal = |name| Goal::parse(name).unwrap();
         Plan {
             brand: BrandKey::parse("acme").unwrap(),
-            rules: vec![(goal("purchase"), Rate::Percentage { ppm: 100_000 }), (goal("ftd"), Rate::CostPerAction(eur(2500)))],
+            rules: vec![
+                (goal("purchase"), Rate::Percentage { ppm: 100_000 }),
+                (goal("ftd"), Rate::CostPerAction(eur(2500))),
+            ],
             hold: Span::days(30),
             approves_automatically: false,
         }
@@ -132,12 +135,18 @@ mod tests {
         assert_eq!(share_grant(eur(1_000), &[4, 6], &[false, true]), [600]);
         assert_eq!(share_grant(eur(1_000), &[0, 1], &[true, false]), [0]);
         assert_eq!(share_grant(eur(10_000), &[1, 1, 1], &[false, true, true]), [3_333, 3_333]);
-        assert_eq!(share_grant(eur(i64::MAX), &[u64::MAX, u64::MAX], &[true, true]).iter().sum::<i64>(), i64::MAX);
+        assert_eq!(
+            share_grant(eur(i64::MAX), &[u64::MAX, u64::MAX], &[true, true]).iter().sum::<i64>(),
+            i64::MAX
+        );
     }
 
     #[test]
     fn partial_refunds_never_take_back_more_than_was_granted() {
-        assert_eq!([0, 1000, 2000, 2999, 3000].map(|refunded| after_refund(300, 2999, refunded)), [300, 200, 100, 0, 0]);
+        assert_eq!(
+            [0, 1000, 2000, 2999, 3000].map(|refunded| after_refund(300, 2999, refunded)),
+            [300, 200, 100, 0, 0]
+        );
     }
 
     proptest! {

@@ -319,7 +319,12 @@ impl Configuration {
     /// A code may pass from one link to another. Valid is a link that carries it and is active; of several, the one whose
     /// version in force began last. Without any, the link that got the code last, as not valid.
     #[must_use]
-    pub fn link_of_code(&self, brand: &BrandKey, code: &PromoCode, at: Timestamp) -> Option<(&LinkKey, &Link, bool)> {
+    pub fn link_of_code(
+        &self,
+        brand: &BrandKey,
+        code: &PromoCode,
+        at: Timestamp,
+    ) -> Option<(&LinkKey, &Link, bool)> {
         let index = (brand.clone(), code.clone());
         let holders = self.promo_code_links.get(&index)?;
         let mut valid: Option<(Option<Timestamp>, &LinkKey, &Link)> = None;
@@ -384,7 +389,9 @@ mod tests {
         let mut versions = Versions::always("first");
         versions.add(Timestamp(100), "second");
         versions.add(Timestamp(200), "third");
-        for (moment, expected) in [(0, "first"), (99, "first"), (100, "second"), (199, "second"), (200, "third")] {
+        for (moment, expected) in
+            [(0, "first"), (99, "first"), (100, "second"), (199, "second"), (200, "third")]
+        {
             assert_eq!(*versions.at(Timestamp(moment)), expected);
         }
     }

@@ -280,9 +280,22 @@ pub enum EventKind {
 impl EventKind {
     /// Every kind.
     pub const ALL: [Self; 16] = [
-        Self::Click, Self::Impression, Self::Registration, Self::Qualification, Self::Conversion, Self::Refund,
-        Self::Chargeback, Self::Status, Self::Adjustment, Self::Identify, Self::Consent, Self::Trade,
-        Self::PlayerDay, Self::Spend, Self::Payout, Self::PayoutStep,
+        Self::Click,
+        Self::Impression,
+        Self::Registration,
+        Self::Qualification,
+        Self::Conversion,
+        Self::Refund,
+        Self::Chargeback,
+        Self::Status,
+        Self::Adjustment,
+        Self::Identify,
+        Self::Consent,
+        Self::Trade,
+        Self::PlayerDay,
+        Self::Spend,
+        Self::Payout,
+        Self::PayoutStep,
     ];
 
     /// The published name.
@@ -345,7 +358,9 @@ impl FactBody {
     #[must_use]
     pub const fn action(&self) -> Option<&Action> {
         match self {
-            Self::Registration(action) | Self::Qualification(action) | Self::Conversion(action) => Some(action),
+            Self::Registration(action) | Self::Qualification(action) | Self::Conversion(action) => {
+                Some(action)
+            }
             _ => None,
         }
     }

@@ -113,7 +113,9 @@ impl CommissionState {
     /// Finds a state by its published name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Pending, Self::Approved, Self::Held, Self::Rejected].into_iter().find(|state| state.name() == name)
+        [Self::Pending, Self::Approved, Self::Held, Self::Rejected]
+            .into_iter()
+            .find(|state| state.name() == name)
     }
 }
 
@@ -197,8 +199,10 @@ pub fn transfers(old: &Position, new: &Position) -> Vec<Transfer> {
     for (account, amount) in old {
         *change.entry(account.clone()).or_insert(0) -= amount;
     }
-    let mut debits: Vec<(&Account, i64)> = change.iter().filter(|(_, a)| **a > 0).map(|(k, a)| (k, *a)).collect();
-    let mut credits: Vec<(&Account, i64)> = change.iter().filter(|(_, a)| **a < 0).map(|(k, a)| (k, -*a)).collect();
+    let mut debits: Vec<(&Account, i64)> =
+        change.iter().filter(|(_, a)| **a > 0).map(|(k, a)| (k, *a)).collect();
+    let mut credits: Vec<(&Account, i64)> =
+        change.iter().filter(|(_, a)| **a < 0).map(|(k, a)| (k, -*a)).collect();
     let mut transfers = Vec::new();
     while let (Some(debit), Some(credit)) = (debits.last_mut(), credits.last_mut()) {
         let minor = debit.1.min(credit.1);
@@ -281,22 +285,38 @@ mod tests {
     fn a_commission_s_life_in_the_books() {
         let steps = [
             (CommissionState::Pending, 10_000, 0, "expense:commission 10000, liability:pending:anna -10000"),
-            (CommissionState::Approved, 10_000, 0, "expense:commission 10000, liability:approved:anna -10000"),
-            (CommissionState::Approved, 10_000, 10_000, "expense:commission 10000, liability:payable:anna -10000"),
+            (
+                CommissionState::Approved,
+                10_000,
+                0,
+                "expense:commission 10000, liability:approved:anna -10000",
+            ),
+            (
+                CommissionState::Approved,
+                10_000,
+                10_000,
+                "expense:commission 10000, liability:payable:anna -10000",
+            ),
             (
                 CommissionState::Approved,
                 8_000,
                 10_000,
                 "expense:commission 8000, liability:payable:anna -10000, receivable:clawback:anna 2000",
             ),
-            (CommissionState::Approved, 8_000, 8_000, "expense:commission 8000, liability:payable:anna -8000"),
+            (
+                CommissionState::Approved,
+                8_000,
+                8_000,
+                "expense:commission 8000, liability:payable:anna -8000",
+            ),
         ];
         let mut balances = Position::new();
         let mut old = Position::new();
         for (state, owed, locked, expected) in steps {
             let new = commission_position(&partner(), state, owed, locked);
             apply(&mut balances, &transfers(&old, &new));
-            let shown: Vec<String> = balances.iter().map(|(account, amount)| format!("{account} {amount}")).collect();
+            let shown: Vec<String> =
+                balances.iter().map(|(account, amount)| format!("{account} {amount}")).collect();
             assert_eq!(shown.join(", "), expected);
             old = new;
         }
@@ -326,7 +346,8 @@ mod tests {
             CommissionState::Held,
             CommissionState::Rejected,
         ]);
-        (state, 0i64..100_000, 0i64..100_000).prop_map(|(state, owed, locked)| commission_position(&partner(), state, owed, locked))
+        (state, 0i64..100_000, 0i64..100_000)
+            .prop_map(|(state, owed, locked)| commission_position(&partner(), state, owed, locked))
     }
 
     proptest! {

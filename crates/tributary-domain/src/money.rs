@@ -151,8 +151,10 @@ impl Money {
         if self.currency != other.currency {
             return Err(MoneyError::Mixed(self.currency, other.currency));
         }
-        let minor =
-            self.minor.checked_add(other.minor).ok_or_else(|| MoneyError::TooLarge(format!("{self} + {other}")))?;
+        let minor = self
+            .minor
+            .checked_add(other.minor)
+            .ok_or_else(|| MoneyError::TooLarge(format!("{self} + {other}")))?;
         Ok(Self { minor, currency: self.currency })
     }
 
@@ -264,17 +266,29 @@ mod tests {
 
     #[test]
     fn doubtful_amounts_are_refused_not_guessed() {
-        for text in ["", "12,34", "1e3", "NaN", "abc", "1.", ".5", "--1", "+1", "0.505", "1 000", "99999999999999999"] {
+        for text in
+            ["", "12,34", "1e3", "NaN", "abc", "1.", ".5", "--1", "+1", "0.505", "1 000", "99999999999999999"]
+        {
             assert!(Money::parse(text, currency("EUR")).is_err(), "{text}");
         }
     }
 
     #[test]
     fn rounding_is_half_to_even() {
-        for (amount, numerator, denominator, expected) in
-            [(5, 1, 2, 2), (15, 1, 10, 2), (25, 1, 10, 2), (7, 1, 2, 4), (-5, 1, 2, -2), (-7, 1, 2, -4), (100, 1, 3, 33)]
-        {
-            assert_eq!(round_half_even(amount, numerator, denominator), expected, "{amount}*{numerator}/{denominator}");
+        for (amount, numerator, denominator, expected) in [
+            (5, 1, 2, 2),
+            (15, 1, 10, 2),
+            (25, 1, 10, 2),
+            (7, 1, 2, 4),
+            (-5, 1, 2, -2),
+            (-7, 1, 2, -4),
+            (100, 1, 3, 33),
+        ] {
+            assert_eq!(
+                round_half_even(amount, numerator, denominator),
+                expected,
+                "{amount}*{numerator}/{denominator}"
+            );
         }
     }
 
@@ -283,7 +297,11 @@ mod tests {
         for total in [i64::MAX, i64::MIN, LARGEST_MINOR, -LARGEST_MINOR] {
             for weights in [&[1][..], &[u64::MAX, u64::MAX, 1], &[100_000_000, 0, 3]] {
                 let parts = split_by_largest_remainder(total, weights);
-                assert_eq!(parts.iter().map(|part| i128::from(*part)).sum::<i128>(), i128::from(total), "{weights:?}");
+                assert_eq!(
+                    parts.iter().map(|part| i128::from(*part)).sum::<i128>(),
+                    i128::from(total),
+                    "{weights:?}"
+                );
             }
         }
         assert_eq!(round_half_even(i64::MAX, i64::MAX, 1), i64::MAX);

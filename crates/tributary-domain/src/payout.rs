@@ -132,7 +132,14 @@ mod tests {
     use super::*;
     use crate::ids::EventId;
 
-    fn line(number: u8, partner: &str, owed: i64, locked: i64, state: CommissionState, payable_from: i64) -> Line {
+    fn line(
+        number: u8,
+        partner: &str,
+        owed: i64,
+        locked: i64,
+        state: CommissionState,
+        payable_from: i64,
+    ) -> Line {
         Line {
             id: CommissionId(EventId([number; 16])),
             partner: PartnerKey::parse(partner).unwrap(),
@@ -163,6 +170,10 @@ mod tests {
         assert_eq!(plans[0].lines, [(lines[0].id, 5_000), (lines[1].id, -2_000)]);
         let reasons: Vec<_> = not_paid.iter().map(|n| (n.partner.as_str(), n.reason)).collect();
         assert_eq!(reasons, [("dora", Reason::BelowMinimum), ("eve", Reason::NothingPayable)]);
-        assert_eq!(plan(&brand, "2026-01", Timestamp(50), &lines, |_, _| 500).0, plans, "planning twice is planning once");
+        assert_eq!(
+            plan(&brand, "2026-01", Timestamp(50), &lines, |_, _| 500).0,
+            plans,
+            "planning twice is planning once"
+        );
     }
 }

@@ -110,7 +110,13 @@ pub fn reconcile(ours: Vec<Ours>, theirs: Vec<Theirs>) -> Vec<Compared> {
             if place > 0 || !listed {
                 let class = if place > 0 { Reason::DuplicateOurs } else { Reason::MissingTheirs };
                 let proposal = if place > 0 { Proposal::Review } else { Proposal::None };
-                compared.push(Compared { transaction: transaction.clone(), ours: Some(own), theirs: None, class, proposal });
+                compared.push(Compared {
+                    transaction: transaction.clone(),
+                    ours: Some(own),
+                    theirs: None,
+                    class,
+                    proposal,
+                });
             }
         }
     }
@@ -137,7 +143,9 @@ fn classify(own: Option<&Ours>, row: &Theirs) -> (Reason, Proposal) {
     };
     match (own.verdict, row.verdict, amount) {
         // A row that is not decided does not take a decision back by itself.
-        (Verdict::Approved | Verdict::Rejected, Verdict::Pending, _) => (Reason::StatusDiffers, Proposal::Review),
+        (Verdict::Approved | Verdict::Rejected, Verdict::Pending, _) => {
+            (Reason::StatusDiffers, Proposal::Review)
+        }
         (Verdict::Approved | Verdict::Pending, Verdict::Rejected, _) => {
             (Reason::StatusDiffers, Proposal::SetVerdict(Verdict::Rejected))
         }
@@ -174,16 +182,35 @@ mod tests {
     #[test]
     fn every_class_is_told_apart() {
         let ours = [
-            ("a", "10.00 EUR", "pending"), ("b", "10.00 EUR", "pending"), ("c", "10.00 EUR", "approved"),
-            ("d", "10.00 EUR", "pending"), ("e", "10.00 EUR", "pending"), ("g", "10.00 EUR", "approved"), ("g", "10.00 EUR", "pending"),
-            ("h", "10.00 EUR", "pending"), ("i", "10.00 EUR", "rejected"), ("j", "10.00 EUR", "rejected"), ("k", "10.00 EUR", "approved"),
-            ("l", "-", "pending"), ("m", "10.00 EUR", "pending"),
+            ("a", "10.00 EUR", "pending"),
+            ("b", "10.00 EUR", "pending"),
+            ("c", "10.00 EUR", "approved"),
+            ("d", "10.00 EUR", "pending"),
+            ("e", "10.00 EUR", "pending"),
+            ("g", "10.00 EUR", "approved"),
+            ("g", "10.00 EUR", "pending"),
+            ("h", "10.00 EUR", "pending"),
+            ("i", "10.00 EUR", "rejected"),
+            ("j", "10.00 EUR", "rejected"),
+            ("k", "10.00 EUR", "approved"),
+            ("l", "-", "pending"),
+            ("m", "10.00 EUR", "pending"),
         ];
         let theirs = [
-            ("a", "10.00 EUR", "approved"), ("b", "9.50 EUR", "approved"), ("c", "10.00 EUR", "rejected"),
-            ("d", "10.00 USD", "approved"), ("f", "5.00 EUR", "approved"), ("g", "10.00 EUR", "approved"),
-            ("h", "10.00 EUR", "approved"), ("h", "10.00 EUR", "approved"), ("i", "8.00 EUR", "approved"), ("j", "10.00 EUR", "pending"),
-            ("k", "9.00 EUR", "pending"), ("l", "3.00 EUR", "approved"), ("m", "8.00 EUR", "rejected"), ("n", "8.00 EUR", "rejected"),
+            ("a", "10.00 EUR", "approved"),
+            ("b", "9.50 EUR", "approved"),
+            ("c", "10.00 EUR", "rejected"),
+            ("d", "10.00 USD", "approved"),
+            ("f", "5.00 EUR", "approved"),
+            ("g", "10.00 EUR", "approved"),
+            ("h", "10.00 EUR", "approved"),
+            ("h", "10.00 EUR", "approved"),
+            ("i", "8.00 EUR", "approved"),
+            ("j", "10.00 EUR", "pending"),
+            ("k", "9.00 EUR", "pending"),
+            ("l", "3.00 EUR", "approved"),
+            ("m", "8.00 EUR", "rejected"),
+            ("n", "8.00 EUR", "rejected"),
         ];
         let ours = ours
             .iter()
@@ -209,23 +236,26 @@ mod tests {
             .iter()
             .map(|c| format!("{} {} {:?}", c.transaction, c.class.code(), c.proposal))
             .collect();
-        assert_eq!(shown, [
-            "a matched SetVerdict(Approved)",
-            "b amount_differs SetValue(Money { minor: 950, currency: EUR }, Approved)",
-            "c status_differs SetVerdict(Rejected)",
-            "d currency_differs Review",
-            "e missing_theirs None",
-            "f missing_ours Create",
-            "g matched None",
-            "g duplicate_ours Review",
-            "h matched SetVerdict(Approved)",
-            "h duplicate_theirs None",
-            "i status_differs SetValue(Money { minor: 800, currency: EUR }, Approved)",
-            "j status_differs Review",
-            "k status_differs Review",
-            "l amount_differs SetValue(Money { minor: 300, currency: EUR }, Approved)",
-            "m status_differs SetVerdict(Rejected)",
-            "n missing_ours None",
-        ]);
+        assert_eq!(
+            shown,
+            [
+                "a matched SetVerdict(Approved)",
+                "b amount_differs SetValue(Money { minor: 950, currency: EUR }, Approved)",
+                "c status_differs SetVerdict(Rejected)",
+                "d currency_differs Review",
+                "e missing_theirs None",
+                "f missing_ours Create",
+                "g matched None",
+                "g duplicate_ours Review",
+                "h matched SetVerdict(Approved)",
+                "h duplicate_theirs None",
+                "i status_differs SetValue(Money { minor: 800, currency: EUR }, Approved)",
+                "j status_differs Review",
+                "k status_differs Review",
+                "l amount_differs SetValue(Money { minor: 300, currency: EUR }, Approved)",
+                "m status_differs SetVerdict(Rejected)",
+                "n missing_ours None",
+            ]
+        );
     }
 }

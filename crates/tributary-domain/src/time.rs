@@ -46,10 +46,15 @@ impl Timestamp {
                 _ => return Err(TimeError::NotATime(text.to_owned())),
             }
         } else {
-            let moment: jiff::Timestamp = trimmed.parse().map_err(|_| TimeError::NotATime(text.to_owned()))?;
+            let moment: jiff::Timestamp =
+                trimmed.parse().map_err(|_| TimeError::NotATime(text.to_owned()))?;
             moment.as_microsecond()
         };
-        if (EARLIEST..LATEST).contains(&micros) { Ok(Self(micros)) } else { Err(TimeError::OutOfRange(text.to_owned())) }
+        if (EARLIEST..LATEST).contains(&micros) {
+            Ok(Self(micros))
+        } else {
+            Err(TimeError::OutOfRange(text.to_owned()))
+        }
     }
 
     /// Whole milliseconds since 1970, as a UUIDv7 carries them.
@@ -157,15 +162,22 @@ impl Period {
         if !digits(year, 4) || !digits(month, 2) {
             return Err(error());
         }
-        let period = Self { year: year.parse().map_err(|_| error())?, month: month.parse().map_err(|_| error())? };
-        if (2000..2100).contains(&period.year) && (1..=12).contains(&period.month) { Ok(period) } else { Err(error()) }
+        let period =
+            Self { year: year.parse().map_err(|_| error())?, month: month.parse().map_err(|_| error())? };
+        if (2000..2100).contains(&period.year) && (1..=12).contains(&period.month) {
+            Ok(period)
+        } else {
+            Err(error())
+        }
     }
 
     /// First moment of the period.
     #[must_use]
     pub fn start(self) -> Timestamp {
         let first = jiff::civil::date(self.year, self.month, 1);
-        Timestamp(first.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |zoned| zoned.timestamp().as_microsecond()))
+        Timestamp(
+            first.to_zoned(jiff::tz::TimeZone::UTC).map_or(0, |zoned| zoned.timestamp().as_microsecond()),
+        )
     }
 
     /// First moment after the period.
@@ -220,7 +232,9 @@ mod tests {
 
     #[test]
     fn spans_are_read_and_written() {
-        for (text, span) in [("30d", Span::days(30)), ("12h", Span(12 * Span::HOUR.0)), ("90s", Span(90_000_000))] {
+        for (text, span) in
+            [("30d", Span::days(30)), ("12h", Span(12 * Span::HOUR.0)), ("90s", Span(90_000_000))]
+        {
             assert_eq!(Span::parse(text).unwrap(), span);
             assert_eq!(span.to_string(), text);
         }

@@ -10,8 +10,23 @@ use thiserror::Error;
 /// `utm_*` are the five of the web-analytics convention; `creator_id` and `sub_id` come from the commissioning
 /// text; `sub1` to `sub10` are the trade's usual slots.
 pub const PARAMETERS: [&str; 17] = [
-    "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "creator_id", "sub_id", "sub1", "sub2",
-    "sub3", "sub4", "sub5", "sub6", "sub7", "sub8", "sub9", "sub10",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_term",
+    "utm_content",
+    "creator_id",
+    "sub_id",
+    "sub1",
+    "sub2",
+    "sub3",
+    "sub4",
+    "sub5",
+    "sub6",
+    "sub7",
+    "sub8",
+    "sub9",
+    "sub10",
 ];
 
 /// Longest value of a tracking parameter in characters.
@@ -41,7 +56,9 @@ pub enum TrackingError {
         parameter: String,
     },
     /// `sub11`, `sub0`, `utm_foo`: close to a known name, but not one.
-    #[error("`{parameter}` is not a tracking parameter; the slots are sub1 to sub10 and utm_source, utm_medium, utm_campaign, utm_term, utm_content")]
+    #[error(
+        "`{parameter}` is not a tracking parameter; the slots are sub1 to sub10 and utm_source, utm_medium, utm_campaign, utm_term, utm_content"
+    )]
     UnknownSlot {
         /// Its name.
         parameter: String,
@@ -78,7 +95,9 @@ impl Tracking {
     pub fn claims(name: &str) -> bool {
         PARAMETERS.contains(&name)
             || name.starts_with("utm_")
-            || name.strip_prefix("sub").is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+            || name
+                .strip_prefix("sub")
+                .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
     }
 
     /// Validates and adds one parameter. Empty values (unfilled macros) are dropped.
@@ -138,7 +157,11 @@ mod tests {
         let mut tracking = Tracking::default();
         let long = "x".repeat(256);
         for (name, value) in [
-            ("sub1", long.as_str()), ("utm_source", "a\u{0}b"), ("creator_id", "a b"), ("sub11", "x"), ("sub0", "x"),
+            ("sub1", long.as_str()),
+            ("utm_source", "a\u{0}b"),
+            ("creator_id", "a b"),
+            ("sub11", "x"),
+            ("sub0", "x"),
             ("utm_foo", "x"),
         ] {
             assert!(Tracking::claims(name));

@@ -32,11 +32,15 @@ pub struct NodeKey(pub [u8; 16]);
 pub fn nodes(fact: &Fact, transaction_namespace: &str) -> Vec<NodeKey> {
     let mut nodes = Vec::with_capacity(4);
     let subject = &fact.subject;
-    for (kind, hash) in [("customer", subject.customer), ("visitor", subject.visitor), ("email", subject.email)] {
+    for (kind, hash) in
+        [("customer", subject.customer), ("visitor", subject.visitor), ("email", subject.email)]
+    {
         nodes.extend(hash.map(|SubjectHash(bytes)| node(kind, &fact.brand, &[&bytes])));
     }
     nodes.extend(subject.click_id.as_ref().map(|click| click_node(&fact.brand, click)));
-    nodes.extend(fact.body.transaction().map(|number| transaction_node(&fact.brand, transaction_namespace, number)));
+    nodes.extend(
+        fact.body.transaction().map(|number| transaction_node(&fact.brand, transaction_namespace, number)),
+    );
     nodes
 }
 

@@ -54,8 +54,11 @@ pub fn stitch(facts: &[&Fact], most_customers_per_identifier: u32) -> Stitching 
         }
     }
     for present in cluster.of_facts.iter().filter(|present| present.customer.is_none()) {
-        let (email, visitor, click) =
-            (cluster.joining(present.email), cluster.joining(present.visitor), cluster.joining(present.click));
+        let (email, visitor, click) = (
+            cluster.joining(present.email),
+            cluster.joining(present.visitor),
+            cluster.joining(present.click),
+        );
         for pair in [(email, visitor), (email, click), (visitor, click)] {
             if let (Some(one), Some(other)) = pair {
                 groups.union_unless_both_are_customers(one, other);
@@ -65,10 +68,13 @@ pub fn stitch(facts: &[&Fact], most_customers_per_identifier: u32) -> Stitching 
     let mut persons: Vec<Option<usize>> = cluster
         .of_facts
         .iter()
-        .map(|present| present.all().into_iter().find_map(|place| cluster.joining(place)).map(|place| groups.root(place)))
+        .map(|present| {
+            present.all().into_iter().find_map(|place| cluster.joining(place)).map(|place| groups.root(place))
+        })
         .collect();
     assign_shared_devices(&cluster, &mut groups, &mut persons);
-    let persons: Vec<Option<PersonIndex>> = persons.into_iter().map(|person| person.map(PersonIndex)).collect();
+    let persons: Vec<Option<PersonIndex>> =
+        persons.into_iter().map(|person| person.map(PersonIndex)).collect();
     Stitching { labels: labels(facts, &persons), persons }
 }
 
@@ -94,7 +100,9 @@ fn assign_shared_devices(cluster: &Identifiers<'_>, groups: &mut Groups, persons
             }
         }
     }
-    for (fact, present) in cluster.of_facts.iter().enumerate().filter(|(_, present)| present.customer.is_none()) {
+    for (fact, present) in
+        cluster.of_facts.iter().enumerate().filter(|(_, present)| present.customer.is_none())
+    {
         if persons[fact].is_some() {
             continue;
         }

@@ -28,7 +28,8 @@ impl Cluster<'_> {
                 continue;
             }
             let plan = self.configuration.plan(&conversion.brand, key, at);
-            let grant = plan.and_then(|plan| Some((full_grant(plan, &conversion.goal, conversion.value)?, plan)));
+            let grant =
+                plan.and_then(|plan| Some((full_grant(plan, &conversion.goal, conversion.value)?, plan)));
             grants.insert(key, grant);
             let Some((granted, _)) = grant else { continue };
             let covered: Vec<bool> = plan_keys.iter().map(|other| other.as_ref() == Some(key)).collect();
@@ -60,7 +61,9 @@ impl Cluster<'_> {
                 let campaign = credit.campaign.as_ref();
                 known
                     .entry((partner, campaign))
-                    .or_insert_with(|| self.plan_key(&conversion.brand, partner, campaign, conversion.occurred_at))
+                    .or_insert_with(|| {
+                        self.plan_key(&conversion.brand, partner, campaign, conversion.occurred_at)
+                    })
                     .clone()
             })
             .collect()

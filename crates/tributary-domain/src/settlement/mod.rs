@@ -15,7 +15,8 @@ use crate::configuration::{Configuration, Model};
 use crate::fact::{Action, EventKind, Fact, FactBody, Verdict};
 use crate::identity::{Stitching, stitch};
 use crate::ids::{
-    BrandKey, CampaignKey, CommissionId, EventId, Goal, LinkKey, PartnerKey, PlanKey, TransactionId, fingerprint,
+    BrandKey, CampaignKey, CommissionId, EventId, Goal, LinkKey, PartnerKey, PlanKey, TransactionId,
+    fingerprint,
 };
 use crate::ledger::CommissionState;
 use crate::money::{Money, split_by_largest_remainder};
@@ -167,7 +168,8 @@ impl<'a> Cluster<'a> {
             conversions.push(conversion);
         }
         let outcomes = self.facts.iter().zip(outcomes);
-        let outcomes = outcomes.map(|(fact, outcome)| (fact.event_id, outcome.unwrap_or_else(|| unmentioned(fact))));
+        let outcomes =
+            outcomes.map(|(fact, outcome)| (fact.event_id, outcome.unwrap_or_else(|| unmentioned(fact))));
         Settlement { conversions, outcomes: outcomes.collect() }
     }
 
@@ -184,8 +186,11 @@ impl<'a> Cluster<'a> {
         let standing = self.standing(deliveries, order, fact.body.kind(), outcomes);
         let evidence = self.evidence(deliveries);
         let considered = considered(self, touches, deliveries, &evidence);
-        let eligible: Vec<&Touchpoint> =
-            considered.iter().filter(|each| each.verdict == Reason::Eligible).map(|each| &each.touchpoint).collect();
+        let eligible: Vec<&Touchpoint> = considered
+            .iter()
+            .filter(|each| each.verdict == Reason::Eligible)
+            .map(|each| &each.touchpoint)
+            .collect();
         let campaign = evidence
             .campaign
             .or_else(|| eligible.iter().rev().find_map(|touchpoint| touchpoint.campaign.as_ref()))

@@ -120,8 +120,7 @@ impl<'a> Cluster<'a> {
     ) -> Standing {
         let is_main = order.main_step() == kind;
         let sent = self.actions(deliveries).find_map(|action| action.value);
-        let (value, adjusted_at) =
-            if is_main { self.adjusted(sent, order, outcomes) } else { (sent, None) };
+        let (value, adjusted_at) = if is_main { self.adjusted(sent, order, outcomes) } else { (sent, None) };
         let mut standing = Standing {
             value,
             verdict: self.verdict(deliveries, order, outcomes),
@@ -152,7 +151,8 @@ impl<'a> Cluster<'a> {
         }
         spoken.sort_unstable();
         // What the standing delivery says itself is the oldest word on it, whatever the clocks of later senders show.
-        let first = deliveries.first().and_then(|place| Some((*place, self.facts[*place].body.action()?.status?)));
+        let first =
+            deliveries.first().and_then(|place| Some((*place, self.facts[*place].body.action()?.status?)));
         let mut last: Option<(Timestamp, Verdict)> = None;
         for (place, verdict) in first.into_iter().chain(spoken) {
             let at = self.facts[place].occurred_at;

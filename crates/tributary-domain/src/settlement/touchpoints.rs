@@ -33,16 +33,22 @@ impl<'a> Touches<'a> {
             if let Some((kind, touch)) = touch_of(fact) {
                 let click_id = fact.subject.click_id.as_ref();
                 arrived.extend(click_id);
-                found.push((cluster.touchpoint(fact, kind, touch), cluster.stitching.person(place), click_id));
+                found.push((
+                    cluster.touchpoint(fact, kind, touch),
+                    cluster.stitching.person(place),
+                    click_id,
+                ));
             }
         }
         // A conversion does not wait for its click: our own id tells link and time before the click arrives.
         for click_id in cluster.facts.iter().filter_map(|fact| fact.subject.click_id.as_ref()) {
             if arrived.insert(click_id) {
-                found.extend(cluster.unseen_click(click_id).map(|touchpoint| (touchpoint, None, Some(click_id))));
+                found.extend(
+                    cluster.unseen_click(click_id).map(|touchpoint| (touchpoint, None, Some(click_id))),
+                );
             }
         }
-        found.sort_by(|a, b| a.0.place_in_time().cmp(&b.0.place_in_time()));
+        found.sort_by_key(|(touchpoint, ..)| touchpoint.place_in_time());
         let mut touches = Self {
             all: Vec::with_capacity(found.len()),
             of_person: HashMap::new(),
@@ -90,7 +96,12 @@ impl<'a> Touches<'a> {
     }
 
     /// What may have led to an action: touchpoints of its person, and those that any of its deliveries names.
-    fn candidates(&self, cluster: &Cluster<'a>, deliveries: &[usize], converted_at: Timestamp) -> Vec<&Touchpoint> {
+    fn candidates(
+        &self,
+        cluster: &Cluster<'a>,
+        deliveries: &[usize],
+        converted_at: Timestamp,
+    ) -> Vec<&Touchpoint> {
         let mut persons: Vec<PersonIndex> =
             deliveries.iter().filter_map(|place| cluster.stitching.person(*place)).collect();
         persons.sort_unstable();
@@ -127,10 +138,11 @@ pub(super) fn considered(
 ) -> Vec<Considered> {
     let Some(fact) = deliveries.first().map(|place| cluster.facts[*place]) else { return Vec::new() };
     let at = fact.occurred_at;
-    let own: Vec<Touchpoint> = cluster.code(fact, evidence).into_iter().chain(cluster.named(fact, evidence)).collect();
+    let own: Vec<Touchpoint> =
+        cluster.code(fact, evidence).into_iter().chain(cluster.named(fact, evidence)).collect();
     let mut candidates = touches.candidates(cluster, deliveries, at);
     candidates.extend(&own);
-    candidates.sort_by(|a, b| a.place_in_time().cmp(&b.place_in_time()));
+    candidates.sort_by_key(|touchpoint| touchpoint.place_in_time());
     let campaign_of = |key: &CampaignKey| cluster.configuration.campaign(&fact.brand, key, at);
     let verdicts = judge(&candidates, at, evidence.campaign, campaign_of);
     let refused = verdicts.iter().filter(|verdict| **verdict != Reason::Eligible).count();
@@ -149,7 +161,9 @@ pub(super) fn considered(
 /// The longest window that any version of a campaign has, or a touchpoint without one.
 fn widest_window(cluster: &Cluster<'_>) -> Span {
     let campaigns = cluster.configuration.campaigns.values().flat_map(|versions| versions.iter());
-    campaigns.map(|(_, campaign)| campaign.click_window.max(campaign.view_window)).fold(OTHER_CHANNEL_WINDOW, Ord::max)
+    campaigns
+        .map(|(_, campaign)| campaign.click_window.max(campaign.view_window))
+        .fold(OTHER_CHANNEL_WINDOW, Ord::max)
 }
 
 const fn touch_of(fact: &Fact) -> Option<(TouchKind, &Touch)> {
