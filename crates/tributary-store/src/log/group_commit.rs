@@ -6,11 +6,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{oneshot, watch};
 
 use super::{Appended, LogEngine, LogError, NewRecord, Sequence};
+
+/// Failures are logged once in this time: a full disk fails thousands of groups a second.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Bounds of the queue and the groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +69,7 @@ impl Log {
             filled: Condvar::new(),
             newest: watch::Sender::new(Sequence(0)),
         });
-        let writer = Writer { shared: Arc::clone(&shared), engine };
+        let writer = Writer { shared: Arc::clone(&shared), engine, complained_at: None };
         let thread = std::thread::Builder::new()
             .name("tributary-log".to_owned())
             .spawn(move || writer.run())
@@ -317,6 +320,7 @@ impl Group {
 struct Writer {
     shared: Arc<Shared>,
     engine: Box<dyn LogEngine>,
+    complained_at: Option<Instant>,
 }
 
 impl Writer {
@@ -337,17 +341,24 @@ impl Writer {
         if !self.shared.settings.commit_delay.is_zero() {
             std::thread::sleep(self.shared.settings.commit_delay);
         }
-        match appended {
-            Ok(appended) if appended.len() == records.len() => Ok(appended),
-            Ok(appended) => Err(LogError::Storage(format!(
+        let appended = match appended {
+            Ok(appended) if appended.len() != records.len() => Err(LogError::Storage(format!(
                 "the engine answered for {} of {} records",
                 appended.len(),
                 records.len()
             ))),
-            Err(error) => {
-                tracing::error!(%error, records = records.len(), "a group of records could not be stored; none of it was acknowledged");
-                Err(error)
-            }
+            other => other,
+        };
+        if let Err(error) = &appended {
+            self.complain(error, records.len());
+        }
+        appended
+    }
+
+    fn complain(&mut self, error: &LogError, records: usize) {
+        if self.complained_at.is_none_or(|moment| moment.elapsed() >= COMPLAINT_INTERVAL) {
+            self.complained_at = Some(Instant::now());
+            tracing::error!(%error, records, "a group of records could not be stored; none of it was acknowledged");
         }
     }
 }
@@ -368,3 +379,6 @@ fn stored_at(appended: &Appended) -> Option<Sequence> {
         Appended::Duplicate { .. } | Appended::Conflict { .. } => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,9 @@ const AREA: &str = "log";
 /// Pages of 4 KiB after which the write-ahead log is copied into the file: 4 MiB.
 const CHECKPOINT_PAGES: i64 = 1000;
 
+/// The write-ahead log is cut to this size after something (a long read, a slow disk) made it grow: 16 MiB.
+const WAL_LIMIT_BYTES: i64 = 16 * 1024 * 1024;
+
 /// Page cache of the writer, which must find the pages of random deduplication keys.
 const WRITER_CACHE_KIBIBYTES: i64 = 32 * 1024;
 
@@ -96,6 +99,8 @@ impl OpenFile {
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(failed)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(failed)?;
+        let limit = |_: &Row<'_>| Ok(());
+        connection.pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT_BYTES, limit).map_err(failed)?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIBIBYTES).map_err(failed)?;
         migrations::apply_sqlite(&mut connection, AREA, MIGRATIONS).map_err(|error| format_error(path, error))?;
         // After a failed fsync the kernel may show pages that are not on disk. Moving everything into the file with an fsync of
