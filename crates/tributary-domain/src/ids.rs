@@ -127,9 +127,10 @@ impl fmt::Display for TransactionId {
 pub struct PromoCode(Arc<str>);
 
 impl PromoCode {
-    /// Checks and folds a code.
+    /// Folds and checks a code. Folding may lengthen it (`ß` becomes `SS`); the length is that of the folded code, so that
+    /// a stored code always reads back.
     pub fn parse(text: &str) -> Result<Self, IdError> {
-        plain_text("promo_code", text.trim(), 64).map(|code| Self(Arc::from(code.to_uppercase())))
+        plain_text("promo_code", &text.trim().to_uppercase(), 64).map(Self)
     }
 
     /// The folded code.
@@ -278,6 +279,15 @@ mod tests {
         for text in ["", " a", "a b", "ü", "a/b", "a:b", long.as_str()] {
             assert!(PartnerKey::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_folded_promo_code_reads_back_as_itself() {
+        for text in ["anna10", " Straße ", &"ß".repeat(32), "ŉ-10"] {
+            let code = PromoCode::parse(text).unwrap();
+            assert_eq!(PromoCode::parse(code.as_str()).unwrap(), code, "{text}");
+        }
+        assert!(PromoCode::parse(&"ß".repeat(33)).is_err());
     }
 
     #[test]
