@@ -50,7 +50,7 @@ for _ in $(seq 300); do
 done
 
 say "import the paths of 88 thousand people through its doors"
-"$TRIBUTARY" import "$here/pathdata.csv" --map "$here/map.toml" --source paths --server "$url"
+"$TRIBUTARY" import "$here/pathdata.csv" --map "$here/map.toml" --source paths --server "$url" --data-dir "$data" --result "$work/import.result.csv"
 
 say "credit per channel beside the published one"
 for model in first_touch last_touch linear; do
@@ -59,9 +59,14 @@ done
 python3 "$here/compare.py" --paths "$here/pathdata.csv" --published "$here/published.json" \
   "$work/first_touch.json" "$work/last_touch.json" "$work/linear.json"
 
+say "stop the server: the commands that follow write to its data themselves"
+kill "$server" && wait "$server" || true
+server=
+
 say "reconcile $period with the operator's file"
 python3 "$here/operator_file.py" "$here/pathdata.csv" >"$work/operator.csv"
-"$TRIBUTARY" reconcile "$work/operator.csv" --source paths --period "$period" --apply --data-dir "$data"
+"$TRIBUTARY" reconcile "$work/operator.csv" --source paths --period "$period" --apply --data-dir "$data" --format json >"$work/reconciliation.json"
+python3 -c 'import json, sys; r = json.load(open(sys.argv[1])); r["differences"] = len(r["differences"]); print(json.dumps(r, indent=1))' "$work/reconciliation.json"
 
 say "pay"
 "$TRIBUTARY" payout prepare --data-dir "$data"

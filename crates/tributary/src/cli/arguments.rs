@@ -12,19 +12,19 @@ use crate::settings::{self, Effective, FILE_NAME, FILE_VARIABLE, Layers, Setting
 #[command(next_help_heading = "Settings")]
 pub struct SettingsArgs {
     /// Settings file [default: tributary.toml in the working directory, if there is one].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Directory of the embedded storage and of the key file [default: ./data].
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
     /// PostgreSQL instead of the embedded storage: postgres://user:password@host:port/database.
-    #[arg(long, value_name = "URL", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// Where the log of facts lies, if elsewhere.
-    #[arg(long, value_name = "URL", hide_env_values = true)]
+    #[arg(long, global = true, value_name = "URL", hide_env_values = true)]
     pub log_url: Option<String>,
     /// Any setting by its dotted key, such as limits.body_bytes=2000000; may be repeated.
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, global = true, value_name = "KEY=VALUE")]
     pub set: Vec<String>,
 }
 
@@ -98,7 +98,7 @@ pub enum OutputFormat {
 #[derive(Args, Clone, Copy, Debug, Default)]
 pub struct OutputArgs {
     /// Print text for people or JSON for programs.
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub format: OutputFormat,
 }
 

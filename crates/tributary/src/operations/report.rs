@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use tributary_domain::attribution::Earner;
 use tributary_domain::configuration::{Configuration, Model, Versions};
+use tributary_domain::fact::{EventKind, Verdict};
 use tributary_domain::ids::BrandKey;
 use tributary_domain::ledger::Account;
 use tributary_domain::money::{Currency, Money};
@@ -148,20 +149,23 @@ pub fn credits(
     })
 }
 
-/// Adds one conversion; tells whether anybody was credited.
+/// Adds one conversion; tells whether anybody was credited. Credit is counted for conversions, commission for every step that
+/// a plan pays, so that it adds up to the ledger.
 fn add(sums: &mut BTreeMap<String, Sum>, conversion: &Conversion, currency: Currency) -> bool {
-    if conversion.value.is_none_or(|value| value.currency != currency) {
-        return false;
-    }
-    for credit in &conversion.credits {
-        let sum = sums.entry(label(&credit.earner)).or_default();
-        sum.shares.add(credit.weight, credit.total_weight);
-        sum.value += credit.minor;
-    }
     for line in conversion.commissions.iter().filter(|line| line.granted.currency == currency) {
         sums.entry(label(&Earner::Partner(line.partner.clone()))).or_default().commission += line.owed;
     }
-    !conversion.credits.is_empty()
+    let counted = conversion.kind == EventKind::Conversion
+        && conversion.verdict != Verdict::Rejected
+        && conversion.value.is_some_and(|value| value.currency == currency);
+    if counted {
+        for credit in &conversion.credits {
+            let sum = sums.entry(label(&credit.earner)).or_default();
+            sum.shares.add(credit.weight, credit.total_weight);
+            sum.value += credit.minor;
+        }
+    }
+    counted && !conversion.credits.is_empty()
 }
 
 fn with_model(configuration: &Configuration, model: Model) -> Configuration {
