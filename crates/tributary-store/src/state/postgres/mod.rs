@@ -13,7 +13,8 @@
 //!
 //! # One writer
 //! The engine's connection holds an advisory lock, so that a second engine is refused when it starts. Should the lock be lost with its connection,
-//! the checkpoint is the last guard: every commit moves it from where it was computed, or fails.
+//! the checkpoint is the last guard: every commit moves it from where it was computed, or fails. A connection pooler between engine and server
+//! must keep sessions apart: locks, settings and prepared statements belong to a connection.
 //!
 //! # Durability
 //! See [`connection::Purpose`]: the engine's commits are atomic and survive the end of the process at once, and a loss of power on the server
