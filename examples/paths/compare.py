@@ -9,6 +9,7 @@ in credits, commissions and ledger.
 """
 
 import argparse
+import csv
 import json
 import sys
 from decimal import Decimal
@@ -23,7 +24,8 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--paths", required=True)
     arguments.add_argument("--published", required=True)
-    arguments.add_argument("reports", nargs="+")
+    arguments.add_argument("--payout", help="a payout file, whose amounts must sum to the imported total")
+    arguments.add_argument("reports", nargs="*")
     options = arguments.parse_args()
 
     paths = journeys.read(options.paths)
@@ -35,6 +37,8 @@ def main():
         with open(name, encoding="utf-8") as file:
             report = json.load(file)
         faults += compare(report, published, journeys.credits(paths, report["model"]), imported)
+    if options.payout:
+        faults += compare_payout(options.payout, imported)
     print(f"\nimported total {journeys.decimal_text(imported)} KWD in {sum(p.conversions for p in paths)} conversions "
           f"of {sum(p.conversions + p.others for p in paths)} people")
     for fault in faults:
@@ -76,6 +80,16 @@ def compare(report, published, expected, imported):
         if row.get("commission") is not None and journeys.minor_units(row["commission"]) != expected_minor:
             faults.append(f"{model}, {channel}: commission {row['commission']} at 100 % of {row['value']}")
     return faults + compare_totals(report, imported, published["conversions"])
+
+
+def compare_payout(name, imported):
+    """At 100 % of the value, what is paid out is what was imported."""
+    with open(name, encoding="utf-8", newline="") as file:
+        paid = sum(journeys.minor_units(row["amount"]) for row in csv.DictReader(file))
+    print(f"payout file total {journeys.decimal_text(paid)} KWD")
+    if paid == imported:
+        return []
+    return [f"the payout file sums to {journeys.decimal_text(paid)}, imported {journeys.decimal_text(imported)}"]
 
 
 def compare_totals(report, imported, conversions):

@@ -17,7 +17,7 @@ use crate::engine::rollup::label;
 /// Credit per earner under one model.
 #[derive(Debug, Serialize)]
 pub struct CreditReport {
-    /// `live`, or the model's name.
+    /// The model's name; `live` where the campaigns have different ones.
     pub model: String,
     /// Currency of the amounts.
     pub currency: String,
@@ -129,7 +129,7 @@ pub fn credits(
         .map(|(_, _, money)| money.minor)
         .sum();
     Ok(CreditReport {
-        model: model.map_or_else(|| "live".to_owned(), |model| model.name().to_owned()),
+        model: model.or_else(|| only_model(&configuration, brand)).map_or("live", |model| model.name()).to_owned(),
         currency: currency.to_string(),
         totals: CreditTotals {
             conversions: count,
@@ -166,6 +166,14 @@ fn add(sums: &mut BTreeMap<String, Sum>, conversion: &Conversion, currency: Curr
         }
     }
     counted && !conversion.credits.is_empty()
+}
+
+/// The model of a brand whose campaigns all have the same one.
+fn only_model(configuration: &Configuration, brand: &BrandKey) -> Option<Model> {
+    let campaigns = configuration.campaigns.iter().filter(|((of, _), _)| of == brand);
+    let mut models = campaigns.flat_map(|(_, versions)| versions.iter().map(|(_, campaign)| campaign.model));
+    let first = models.next()?;
+    models.all(|model| model == first).then_some(first)
 }
 
 fn with_model(configuration: &Configuration, model: Model) -> Configuration {
