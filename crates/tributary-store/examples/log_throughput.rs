@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use tributary_domain::ids::{DeduplicationKey, EventId, fingerprint};
 use tributary_domain::time::Timestamp;
 use tributary_store::log::{
-    Log, LogEngine, LogReader, LogSettings, NewRecord, PostgresLogEngine, PostgresLogReader, SqliteLogEngine, SqliteLogReader,
-    Way,
+    Log, LogEngine, LogReader, LogSettings, NewRecord, PostgresLogEngine, PostgresLogReader, SqliteLogEngine,
+    SqliteLogReader, Way,
 };
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let number = |at: usize, default: u64| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(default);
+    let number =
+        |at: usize, default: u64| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(default);
     let place = arguments.first().cloned().unwrap_or_else(|| "/tmp/tributary-log".to_owned());
     let (senders, seconds, delay) = (number(1, 64), number(2, 5), number(3, 0));
     let (engine, reader): (Box<dyn LogEngine>, Box<dyn LogReader>) = if place.starts_with("postgres://") {
@@ -75,7 +76,9 @@ async fn load(log: &Log, senders: u64, time: Duration, keyed: bool) -> Result<Ve
 }
 
 fn record(sender: u64, number: u64, keyed: bool) -> NewRecord {
-    let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_micros());
+    let at = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_micros());
     let at = Timestamp(i64::try_from(at).unwrap_or(0));
     let unique = fingerprint(&[&sender.to_be_bytes(), &number.to_be_bytes(), &at.0.to_be_bytes()]);
     NewRecord {

@@ -30,7 +30,9 @@ impl Migration {
 #[derive(Debug, Error)]
 pub enum MigrationError {
     /// A newer build has been here.
-    #[error("area `{area}` is at migration {found}, this build knows {known}: use the newer build, or restore the backup made before it")]
+    #[error(
+        "area `{area}` is at migration {found}, this build knows {known}: use the newer build, or restore the backup made before it"
+    )]
     Newer {
         /// Which part of the storage.
         area: String,
@@ -72,7 +74,11 @@ const SQLITE_TABLE: &str = "CREATE TABLE IF NOT EXISTS migration (area TEXT NOT 
 ///
 /// # Errors
 /// [`MigrationError`]; the file is then as the last migration that succeeded left it.
-pub fn apply_sqlite(connection: &mut Connection, area: &str, migrations: &[Migration]) -> Result<usize, MigrationError> {
+pub fn apply_sqlite(
+    connection: &mut Connection,
+    area: &str,
+    migrations: &[Migration],
+) -> Result<usize, MigrationError> {
     let failed = |error: rusqlite::Error| sqlite_error(area, &error);
     // The usual start finds everything applied and then writes nothing, so that it waits for no other writer.
     if pending(area, &applied_sqlite(connection, area)?, migrations)?.is_empty() {
@@ -80,7 +86,8 @@ pub fn apply_sqlite(connection: &mut Connection, area: &str, migrations: &[Migra
     }
     let mut count = 0;
     loop {
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let transaction =
+            connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         transaction.execute_batch(SQLITE_TABLE).map_err(failed)?;
         // Looked up again inside the transaction: another process may have been quicker.
         let applied = applied_sqlite(&transaction, area)?;
@@ -105,12 +112,19 @@ pub use apply_sqlite as migrate_sqlite;
 ///
 /// # Errors
 /// [`MigrationError`] when it is newer, older or was migrated with another text.
-pub fn check_sqlite(connection: &Connection, area: &str, migrations: &[Migration]) -> Result<(), MigrationError> {
+pub fn check_sqlite(
+    connection: &Connection,
+    area: &str,
+    migrations: &[Migration],
+) -> Result<(), MigrationError> {
     match pending(area, &applied_sqlite(connection, area)?, migrations)?.first() {
         None => Ok(()),
         Some(next) => Err(MigrationError::Sql {
             area: area.to_owned(),
-            problem: format!("migration {} `{}` is not applied yet; run `tributary migrate`", next.number, next.name),
+            problem: format!(
+                "migration {} `{}` is not applied yet; run `tributary migrate`",
+                next.number, next.name
+            ),
         }),
     }
 }
@@ -118,7 +132,9 @@ pub fn check_sqlite(connection: &Connection, area: &str, migrations: &[Migration
 fn applied_sqlite(connection: &Connection, area: &str) -> Result<Vec<(i64, String)>, MigrationError> {
     let failed = |error: rusqlite::Error| sqlite_error(area, &error);
     let exists: bool = connection
-        .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'migration')", [], |row| row.get(0))
+        .query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'migration')", [], |row| {
+            row.get(0)
+        })
         .map_err(failed)?;
     if !exists {
         return Ok(Vec::new());
@@ -156,7 +172,9 @@ pub(crate) fn pending<'m>(
     for migration in migrations {
         match applied.iter().find(|(number, _)| *number == migration.number) {
             Some((_, checksum)) if *checksum == migration.checksum() => {}
-            Some(_) => return Err(MigrationError::Changed { area: area.to_owned(), number: migration.number }),
+            Some(_) => {
+                return Err(MigrationError::Changed { area: area.to_owned(), number: migration.number });
+            }
             None => missing.push(migration),
         }
     }
@@ -167,8 +185,10 @@ pub(crate) fn pending<'m>(
 mod tests {
     use super::*;
 
-    const FIRST: Migration = Migration { number: 1, name: "first", sql: "CREATE TABLE one (a INTEGER) STRICT" };
-    const SECOND: Migration = Migration { number: 2, name: "second", sql: "CREATE TABLE two (a INTEGER) STRICT" };
+    const FIRST: Migration =
+        Migration { number: 1, name: "first", sql: "CREATE TABLE one (a INTEGER) STRICT" };
+    const SECOND: Migration =
+        Migration { number: 2, name: "second", sql: "CREATE TABLE two (a INTEGER) STRICT" };
 
     #[test]
     fn each_migration_is_applied_once_and_a_newer_or_edited_database_is_refused() {
@@ -190,9 +210,15 @@ mod tests {
     fn areas_do_not_know_each_other_and_a_failed_migration_leaves_nothing() {
         let mut connection = Connection::open_in_memory().unwrap();
         apply_sqlite(&mut connection, "a", &[FIRST]).unwrap();
-        let broken = Migration { number: 1, name: "broken", sql: "CREATE TABLE three (a INTEGER); CREATE TABLE three (a INTEGER)" };
+        let broken = Migration {
+            number: 1,
+            name: "broken",
+            sql: "CREATE TABLE three (a INTEGER); CREATE TABLE three (a INTEGER)",
+        };
         apply_sqlite(&mut connection, "b", &[broken]).unwrap_err();
-        let left: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'three'", [], |row| row.get(0)).unwrap();
+        let left: i64 = connection
+            .query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'three'", [], |row| row.get(0))
+            .unwrap();
         assert_eq!(left, 0);
         let own = Migration { number: 1, ..SECOND };
         assert_eq!(apply_sqlite(&mut connection, "b", &[own]).unwrap(), 1);

@@ -1,5 +1,12 @@
 //! The conformance suite of the log port, on SQLite and on PostgreSQL.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests and their helpers fail by panicking"
+)]
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 

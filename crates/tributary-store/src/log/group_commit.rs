@@ -244,11 +244,14 @@ impl Shared {
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.idle = false;
-        let mut group = Group { records: Vec::with_capacity(queue.depth.records.min(4096)), waiters: Vec::new() };
+        let mut group =
+            Group { records: Vec::with_capacity(queue.depth.records.min(4096)), waiters: Vec::new() };
         let mut size = QueueDepth::default();
         while let Some(request) = queue.requests.front() {
             let with_it = size.plus(request.depth());
-            if !group.records.is_empty() && with_it.exceeds(self.settings.group_records, self.settings.group_bytes) {
+            if !group.records.is_empty()
+                && with_it.exceeds(self.settings.group_records, self.settings.group_bytes)
+            {
                 break;
             }
             size = with_it;

@@ -70,8 +70,15 @@ pub enum Way {
 
 impl Way {
     /// Every way, in the order of their stored numbers.
-    pub const ALL: [Self; 7] =
-        [Self::Redirect, Self::Postback, Self::Webhook, Self::Events, Self::Clicks, Self::Import, Self::Command];
+    pub const ALL: [Self; 7] = [
+        Self::Redirect,
+        Self::Postback,
+        Self::Webhook,
+        Self::Events,
+        Self::Clicks,
+        Self::Import,
+        Self::Command,
+    ];
 
     /// The published name.
     #[must_use]
@@ -196,7 +203,9 @@ pub enum LogError {
     #[error("the log's queue is full; try again in a moment")]
     Overloaded,
     /// One request holds more than the queue may ever hold.
-    #[error("{records} records of {bytes} bytes are more than the log takes at once; send them in smaller parts")]
+    #[error(
+        "{records} records of {bytes} bytes are more than the log takes at once; send them in smaller parts"
+    )]
     TooLarge {
         /// Records in the request.
         records: usize,

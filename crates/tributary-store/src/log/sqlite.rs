@@ -92,7 +92,9 @@ impl LogEngine for SqliteLogEngine {
 
 impl OpenFile {
     fn open(path: &Path) -> Result<Self, LogError> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let failed = |error: rusqlite::Error| storage_error(path, &error);
         let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
@@ -100,9 +102,12 @@ impl OpenFile {
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
         connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(failed)?;
         let limit = |_: &Row<'_>| Ok(());
-        connection.pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT_BYTES, limit).map_err(failed)?;
+        connection
+            .pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT_BYTES, limit)
+            .map_err(failed)?;
         connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIBIBYTES).map_err(failed)?;
-        migrations::apply_sqlite(&mut connection, AREA, MIGRATIONS).map_err(|error| format_error(path, error))?;
+        migrations::apply_sqlite(&mut connection, AREA, MIGRATIONS)
+            .map_err(|error| format_error(path, error))?;
         // After a failed fsync the kernel may show pages that are not on disk. Moving everything into the file with an fsync of
         // its own makes what is visible from here on durable.
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
@@ -147,8 +152,9 @@ impl OpenFile {
 
 /// The answer for a record whose key is taken.
 fn taken(connection: &Connection, key: &DeduplicationKey, record: &NewRecord) -> rusqlite::Result<Appended> {
-    let (event_id, content): ([u8; 16], [u8; 16]) =
-        connection.prepare_cached(SELECT_FIRST)?.query_row([&key.0[..]], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let (event_id, content): ([u8; 16], [u8; 16]) = connection
+        .prepare_cached(SELECT_FIRST)?
+        .query_row([&key.0[..]], |row| Ok((row.get(0)?, row.get(1)?)))?;
     if content == record.content {
         return Ok(Appended::Duplicate { event_id: EventId(event_id) });
     }
@@ -195,7 +201,11 @@ impl SqliteLogReader {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn records(&self, condition: &str, parameters: impl rusqlite::Params) -> Result<Vec<LogRecord>, LogError> {
+    fn records(
+        &self,
+        condition: &str,
+        parameters: impl rusqlite::Params,
+    ) -> Result<Vec<LogRecord>, LogError> {
         let connection = self.connection();
         let read = || -> rusqlite::Result<Vec<LogRecord>> {
             let mut statement = connection.prepare_cached(&format!("{SELECT_RECORD} {condition}"))?;
@@ -252,7 +262,9 @@ impl LogReader for SqliteLogReader {
 fn record(row: &Row<'_>) -> rusqlite::Result<LogRecord> {
     let sequence: i64 = row.get(0)?;
     Ok(LogRecord {
-        sequence: Sequence(u64::try_from(sequence).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, sequence))?),
+        sequence: Sequence(
+            u64::try_from(sequence).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, sequence))?,
+        ),
         event_id: EventId(row.get(1)?),
         key: row.get::<_, Option<[u8; 16]>>(2)?.map(DeduplicationKey),
         received_at: Timestamp(row.get(3)?),

@@ -98,7 +98,8 @@ fn put_body<'a>(wire: &mut WireFact<'a>, body: &'a FactBody) {
             wire.put_money(measure.value.as_ref());
             wire.campaign = measure.campaign.as_ref().map(|key| Text::of(key.as_str()));
             wire.partner = measure.partner.as_ref().map(|key| Text::of(key.as_str()));
-            wire.figures = measure.figures.iter().map(|(name, figure)| (Text::of(name), Text::of(figure))).collect();
+            wire.figures =
+                measure.figures.iter().map(|(name, figure)| (Text::of(name), Text::of(figure))).collect();
         }
         FactBody::PayoutPrepared(plan) => {
             wire.payout = Some(Text::of(&plan.payout.0));

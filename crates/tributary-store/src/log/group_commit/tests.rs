@@ -48,7 +48,10 @@ fn stepped(settings: LogSettings) -> (Log, Steps) {
 }
 
 /// Queues records without waiting for the answer; the calling task is the only one that runs.
-fn queue(log: &Log, numbers: std::ops::Range<u8>) -> Vec<tokio::task::JoinHandle<Result<Appended, LogError>>> {
+fn queue(
+    log: &Log,
+    numbers: std::ops::Range<u8>,
+) -> Vec<tokio::task::JoinHandle<Result<Appended, LogError>>> {
     numbers
         .map(|number| {
             let log = log.clone();
@@ -70,7 +73,11 @@ async fn who_comes_during_a_commit_shares_the_next_one() {
     assert_eq!(steps.groups.recv().unwrap(), 30);
     steps.permit.send(()).unwrap();
     for (sequence, task) in (1..).zip(first.into_iter().chain(others)) {
-        assert_eq!(task.await.unwrap(), Ok(Appended::Stored(Sequence(sequence))), "each hears of his own record");
+        assert_eq!(
+            task.await.unwrap(),
+            Ok(Appended::Stored(Sequence(sequence))),
+            "each hears of his own record"
+        );
     }
     assert_eq!(*log.newest().borrow(), Sequence(31));
 }
@@ -115,7 +122,10 @@ async fn a_full_queue_refuses_by_records_and_by_bytes() {
         let waiting = queue(&log, 1..4);
         tokio::task::yield_now().await;
         assert_eq!(log.append_one(record(9)).await, Err(LogError::Overloaded));
-        assert!(matches!(log.append((0..4).map(record).collect()).await, Err(LogError::TooLarge { records: 4, .. })));
+        assert!(matches!(
+            log.append((0..4).map(record).collect()).await,
+            Err(LogError::TooLarge { records: 4, .. })
+        ));
         steps.permit.send(()).unwrap();
         steps.permit.send(()).unwrap();
         for task in opener.into_iter().chain(waiting) {
@@ -155,7 +165,11 @@ async fn dropping_the_last_handle_stores_what_waits() {
         steps.permit.send(()).unwrap();
     }
     tokio::task::spawn_blocking(move || drop(log)).await.unwrap();
-    assert_eq!(steps.groups.iter().sum::<usize>(), 5, "records of senders who went away are stored all the same");
+    assert_eq!(
+        steps.groups.iter().sum::<usize>(),
+        5,
+        "records of senders who went away are stored all the same"
+    );
 }
 
 #[test]

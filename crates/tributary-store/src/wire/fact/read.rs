@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tributary_domain::click_id::ClickId;
 use tributary_domain::fact::{
-    Action, Adjustment, Consent, EventKind, Fact, FactBody, Measure, MeasureKind, PayoutAdvance, PayoutId, PayoutPlan,
-    PayoutStep, Reversal, StatusChange, Subject, Touch, Verdict,
+    Action, Adjustment, Consent, EventKind, Fact, FactBody, Measure, MeasureKind, PayoutAdvance, PayoutId,
+    PayoutPlan, PayoutStep, Reversal, StatusChange, Subject, Touch, Verdict,
 };
 use tributary_domain::ids::{
-    BrandKey, CampaignKey, Channel, CommissionId, EventId, Goal, IdError, LinkKey, PartnerKey, PromoCode, SourceKey,
-    SubjectHash, TransactionId,
+    BrandKey, CampaignKey, Channel, CommissionId, EventId, Goal, IdError, LinkKey, PartnerKey, PromoCode,
+    SourceKey, SubjectHash, TransactionId,
 };
 use tributary_domain::money::{Currency, Money};
 use tributary_domain::time::Timestamp;
@@ -24,7 +24,8 @@ use crate::wire::payout::parse_step;
 /// # Errors
 /// [`WireError`] when a newer build wrote it, it is damaged, or it holds what the domain refuses.
 pub fn decode(bytes: &[u8]) -> Result<Fact, WireError> {
-    let wire: WireFact<'_> = serde_json::from_slice(bytes).map_err(|error| newer_or_damaged(bytes, &error))?;
+    let wire: WireFact<'_> =
+        serde_json::from_slice(bytes).map_err(|error| newer_or_damaged(bytes, &error))?;
     if wire.v != VERSION {
         return Err(newer(wire.v));
     }
@@ -117,7 +118,8 @@ fn reversal(wire: &WireFact<'_>) -> Result<Reversal, WireError> {
 }
 
 fn measure(wire: &WireFact<'_>, kind: MeasureKind) -> Result<Measure, WireError> {
-    let figure = |(name, figure): &(Text<'_>, Text<'_>)| (Arc::from(name.as_str()), Arc::from(figure.as_str()));
+    let figure =
+        |(name, figure): &(Text<'_>, Text<'_>)| (Arc::from(name.as_str()), Arc::from(figure.as_str()));
     Ok(Measure {
         kind,
         transaction: transaction(wire)?,
@@ -188,7 +190,9 @@ fn damaged(field: &str, error: &dyn std::fmt::Display) -> WireError {
 }
 
 fn newer(version: u8) -> WireError {
-    WireError::unreadable(&format!("version {version} of a fact is not known to this build, which reads up to {VERSION}"))
+    WireError::unreadable(&format!(
+        "version {version} of a fact is not known to this build, which reads up to {VERSION}"
+    ))
 }
 
 /// A record of a newer version usually fails on a field that is not known here; its version is the better message.

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tributary_domain::click_id::ClickId;
 use tributary_domain::fact::{
-    Action, Adjustment, Consent, EventKind, Fact, FactBody, Measure, MeasureKind, PayoutAdvance, PayoutId, PayoutPlan,
-    PayoutStep, Reversal, StatusChange, Subject, Touch, Verdict,
+    Action, Adjustment, Consent, EventKind, Fact, FactBody, Measure, MeasureKind, PayoutAdvance, PayoutId,
+    PayoutPlan, PayoutStep, Reversal, StatusChange, Subject, Touch, Verdict,
 };
 use tributary_domain::ids::{
     BrandKey, CampaignKey, Channel, CommissionId, EventId, Goal, LinkKey, PartnerKey, PromoCode, SourceKey,
@@ -37,7 +37,8 @@ fn transaction() -> impl Strategy<Value = TransactionId> {
 }
 
 fn tracking() -> impl Strategy<Value = Tracking> {
-    let value = plain_text(60).prop_filter("kept as given", |text| !text.contains(char::REPLACEMENT_CHARACTER));
+    let value =
+        plain_text(60).prop_filter("kept as given", |text| !text.contains(char::REPLACEMENT_CHARACTER));
     prop::collection::btree_map(select(PARAMETERS.to_vec()), (value, key_text()), 0..6).prop_map(|pairs| {
         let mut tracking = Tracking::default();
         for (name, (value, key)) in pairs {
@@ -64,7 +65,8 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 
 fn action() -> impl Strategy<Value = Action> {
     let keys = (key_text(), prop::option::of(key_text()), prop::option::of(key_text()));
-    let code = prop::option::of(plain_text(64).prop_filter_map("a code", |text| PromoCode::parse(&text).ok()));
+    let code =
+        prop::option::of(plain_text(64).prop_filter_map("a code", |text| PromoCode::parse(&text).ok()));
     let money = prop::option::of(money());
     (keys, prop::option::of(transaction()), money, prop::option::of(verdict()), code, tracking()).prop_map(
         |((goal, campaign, partner), transaction, value, status, promo_code, tracking)| Action {
@@ -81,7 +83,8 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 fn reversal() -> impl Strategy<Value = Reversal> {
-    (transaction(), prop::option::of(money())).prop_map(|(transaction, value)| Reversal { transaction, value })
+    (transaction(), prop::option::of(money()))
+        .prop_map(|(transaction, value)| Reversal { transaction, value })
 }
 
 fn shared() -> impl Strategy<Value = Arc<str>> {
@@ -106,24 +109,27 @@ fn measure() -> impl Strategy<Value = Measure> {
 
 fn payout_plan() -> impl Strategy<Value = PayoutPlan> {
     let lines = prop::collection::vec((any::<[u8; 16]>(), any::<i64>()), 0..5);
-    (shared(), shared(), key_text(), money(), lines).prop_map(|(payout, run, partner, money, lines)| PayoutPlan {
-        payout: PayoutId(payout),
-        run,
-        partner: PartnerKey::parse(&partner).unwrap(),
-        currency: money.currency,
-        lines: lines.into_iter().map(|(line, minor)| (CommissionId(EventId(line)), minor)).collect(),
+    (shared(), shared(), key_text(), money(), lines).prop_map(|(payout, run, partner, money, lines)| {
+        PayoutPlan {
+            payout: PayoutId(payout),
+            run,
+            partner: PartnerKey::parse(&partner).unwrap(),
+            currency: money.currency,
+            lines: lines.into_iter().map(|(line, minor)| (CommissionId(EventId(line)), minor)).collect(),
+        }
     })
 }
 
 fn payout_advance() -> impl Strategy<Value = PayoutAdvance> {
     let steps = vec![
-        PayoutStep::Prepared, PayoutStep::Approved, PayoutStep::Exported, PayoutStep::Settled, PayoutStep::Failed,
+        PayoutStep::Prepared,
+        PayoutStep::Approved,
+        PayoutStep::Exported,
+        PayoutStep::Settled,
+        PayoutStep::Failed,
     ];
-    (shared(), select(steps), prop::option::of(shared())).prop_map(|(payout, step, reference)| PayoutAdvance {
-        payout: PayoutId(payout),
-        step,
-        reference,
-    })
+    (shared(), select(steps), prop::option::of(shared()))
+        .prop_map(|(payout, step, reference)| PayoutAdvance { payout: PayoutId(payout), step, reference })
 }
 
 fn body() -> impl Strategy<Value = FactBody> {
@@ -137,10 +143,12 @@ fn body() -> impl Strategy<Value = FactBody> {
         reversal().prop_map(FactBody::Chargeback),
         (transaction(), verdict())
             .prop_map(|(transaction, verdict)| FactBody::Status(StatusChange { transaction, verdict })),
-        (transaction(), money(), shared())
-            .prop_map(|(transaction, value, cause)| FactBody::Adjustment(Adjustment { transaction, value, cause })),
+        (transaction(), money(), shared()).prop_map(|(transaction, value, cause)| FactBody::Adjustment(
+            Adjustment { transaction, value, cause }
+        )),
         Just(FactBody::Identify),
-        (shared(), any::<bool>()).prop_map(|(purpose, granted)| FactBody::Consent(Consent { purpose, granted })),
+        (shared(), any::<bool>())
+            .prop_map(|(purpose, granted)| FactBody::Consent(Consent { purpose, granted })),
         measure().prop_map(FactBody::Measure),
         payout_plan().prop_map(FactBody::PayoutPrepared),
         payout_advance().prop_map(FactBody::PayoutAdvanced),
@@ -149,7 +157,8 @@ fn body() -> impl Strategy<Value = FactBody> {
 
 fn fact() -> impl Strategy<Value = Fact> {
     let hash = || prop::option::of(any::<[u8; 16]>().prop_map(SubjectHash));
-    let click_id = prop::option::of("[A-Za-z0-9._~-]{1,100}".prop_map(|text| ClickId::from_stored(&text).unwrap()));
+    let click_id =
+        prop::option::of("[A-Za-z0-9._~-]{1,100}".prop_map(|text| ClickId::from_stored(&text).unwrap()));
     let subject = (hash(), hash(), hash(), click_id)
         .prop_map(|(customer, visitor, email, click_id)| Subject { customer, visitor, email, click_id });
     (any::<[u8; 16]>(), key_text(), key_text(), any::<i64>(), subject, body()).prop_map(
@@ -185,7 +194,8 @@ proptest! {
 }
 
 fn golden(kind: EventKind) -> (PathBuf, String) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v1/fact_{}.json", kind.name()));
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/v1/fact_{}.json", kind.name()));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     (path, text.trim_end().to_owned())
 }
