@@ -106,8 +106,6 @@ pub fn apply_sqlite(
     }
 }
 
-pub use apply_sqlite as migrate_sqlite;
-
 /// Checks that a SQLite file is exactly at this build's migrations, without writing: for readers.
 ///
 /// # Errors

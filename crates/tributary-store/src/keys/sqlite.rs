@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::keys::KeyError;
 use crate::keys::store::{KeyStore, NewKey, StoredKey};
-use crate::migrations::{Migration, MigrationError, migrate_sqlite};
+use crate::migrations::{Migration, MigrationError, apply_sqlite};
 
 const MIGRATIONS: &[Migration] =
     &[Migration { number: 1, name: "keys", sql: include_str!("../../migrations/sqlite/keys/0001_keys.sql") }];
@@ -35,7 +35,7 @@ impl SqliteKeys {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "secure_delete", "ON")?;
         connection.pragma_update(None, "cache_size", -16 * 1024)?;
-        migrate_sqlite(&mut connection, "keys", MIGRATIONS)?;
+        apply_sqlite(&mut connection, "keys", MIGRATIONS)?;
         Ok(Self { connection, path: path.to_owned() })
     }
 }
