@@ -104,9 +104,10 @@ impl Server {
             Some(state) => {
                 let engine = Engine::new(log_reader, state, settings.engine.batch_events);
                 let (live, stop, metrics) = (configuration.clone(), stop.clone(), metrics.clone());
+                let idle = Duration::from_millis(settings.engine.idle_ms);
                 let thread = std::thread::Builder::new()
                     .name("engine".to_owned())
-                    .spawn(move || runner::run(engine, &live, &metrics, &stop))
+                    .spawn(move || runner::run(engine, &live, &metrics, idle, &stop))
                     .context("cannot start the engine's thread")?;
                 Some(thread)
             }

@@ -72,6 +72,15 @@ pub async fn ready(State(edge): State<Arc<Edge>>) -> Response {
 
 /// Prometheus text format.
 pub async fn metrics(State(edge): State<Arc<Edge>>) -> Response {
+    let asked = edge.clone();
+    let lag = tokio::task::spawn_blocking(move || {
+        let last = asked.readiness.log.last().ok()?;
+        let checkpoint = asked.readiness.state.checkpoint().ok()?;
+        Some(last.0.saturating_sub(checkpoint.0))
+    });
+    if let Ok(Some(lag)) = lag.await {
+        edge.intake.metrics.set_engine_lag(lag);
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], edge.intake.metrics.render()).into_response()
 }
 

@@ -135,7 +135,9 @@ impl Intake {
         let (records, issued): (Vec<NewRecord>, Vec<Option<String>>) =
             prepared.into_iter().map(|each| (each.record, each.click_id)).unzip();
         let ids: Vec<EventId> = records.iter().map(|record| record.event_id).collect();
+        let started = std::time::Instant::now();
         let appended = self.log.append(records).await;
+        self.metrics.log_append(started.elapsed());
         answers(appended, &ids, issued)
     }
 

@@ -10,21 +10,26 @@ use super::{Engine, EngineError, Step};
 use crate::setup::live::LiveConfiguration;
 use crate::telemetry::Metrics;
 
-/// How long the loop waits for new records before it looks again by itself.
-const IDLE_WAIT: Duration = Duration::from_millis(20);
 /// First wait after a failure; doubled up to [`LONGEST_RETRY_WAIT`].
 const RETRY_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_RETRY_WAIT: Duration = Duration::from_secs(5);
 
-/// Runs the engine until `stop` is set. Failures are logged and tried again: the log keeps everything meanwhile.
-pub fn run(mut engine: Engine, configuration: &LiveConfiguration, metrics: &Metrics, stop: &Arc<AtomicBool>) {
+/// Runs the engine until `stop` is set, looking again `idle` after it found nothing. Failures are logged and tried again: the log keeps
+/// everything meanwhile.
+pub fn run(
+    mut engine: Engine,
+    configuration: &LiveConfiguration,
+    metrics: &Metrics,
+    idle: Duration,
+    stop: &Arc<AtomicBool>,
+) {
     let mut retry_wait = RETRY_WAIT;
     while !stop.load(Ordering::Relaxed) {
         let started = Instant::now();
         match engine.step(&configuration.current()) {
             Ok(Step::Idle) => {
                 retry_wait = RETRY_WAIT;
-                std::thread::sleep(IDLE_WAIT);
+                std::thread::sleep(idle);
             }
             Ok(Step::Advanced { checkpoint, records }) => {
                 retry_wait = RETRY_WAIT;

@@ -249,7 +249,8 @@ fn append(desk: &Desk, prepared: Vec<Prepared>) -> anyhow::Result<Vec<bool>> {
 }
 
 fn summarise(period: Period, compared: &[Compared], our_count: u64, file: &OperatorFile) -> ReconciliationReport {
-    let mut sums: BTreeMap<Reason, (u64, BTreeMap<String, Money>, BTreeMap<String, Money>)> = BTreeMap::new();
+    type PerCurrency = BTreeMap<String, Money>;
+    let mut sums: BTreeMap<Reason, (u64, PerCurrency, PerCurrency)> = BTreeMap::new();
     let add = |sums: &mut BTreeMap<String, Money>, value: Option<Money>| {
         if let Some(value) = value {
             sums.entry(value.currency.to_string()).or_insert(Money::zero(value.currency)).minor += value.minor;

@@ -59,8 +59,7 @@ struct Shares(BTreeMap<u64, u64>);
 
 impl Shares {
     fn add(&mut self, weight: u64, total: u64) {
-        let divisor = greatest_common_divisor(weight, total);
-        if divisor > 0 {
+        if let Some(divisor) = std::num::NonZeroU64::new(greatest_common_divisor(weight, total)) {
             *self.0.entry(total / divisor).or_insert(0) += weight / divisor;
         }
     }

@@ -81,8 +81,6 @@ pub struct Limits {
     pub url_bytes: usize,
     /// Records that may wait for the log's next commit.
     pub queue_records: usize,
-    /// Connections served at once.
-    pub connections: usize,
 }
 
 impl Default for Limits {
@@ -94,7 +92,6 @@ impl Default for Limits {
             import_bytes: 1 << 30,
             url_bytes: 8 << 10,
             queue_records: 65_536,
-            connections: 10_000,
         }
     }
 }
