@@ -391,6 +391,12 @@ impl Verdict {
             Self::Rejected => "rejected",
         }
     }
+
+    /// Finds a verdict by its published name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Pending, Self::Approved, Self::Rejected].into_iter().find(|verdict| verdict.name() == name)
+    }
 }
 
 impl PayoutStep {

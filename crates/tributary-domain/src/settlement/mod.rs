@@ -261,3 +261,6 @@ fn credits(eligible: &[&Touchpoint], model: Model, value: Option<Money>) -> Vec<
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

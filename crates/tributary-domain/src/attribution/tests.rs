@@ -1,0 +1,167 @@
+//! Weights and verdicts, as tables.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::money::split_by_largest_remainder;
+
+const COMMISSIONED: Model = Model::WeightedLastTouch { last_share_ppm: 600_000 };
+
+#[test]
+fn a1_credits_of_one_conversion_sum_to_its_value() {
+    for (count, expected) in [
+        (1, vec![10_000]),
+        (2, vec![4_000, 6_000]),
+        (3, vec![2_000, 2_000, 6_000]),
+        (5, vec![1_000, 1_000, 1_000, 1_000, 6_000]),
+    ] {
+        assert_eq!(split_by_largest_remainder(10_000, &weights(COMMISSIONED, count)), expected);
+    }
+    for count in [10, 100] {
+        let parts = split_by_largest_remainder(10_000, &weights(COMMISSIONED, count));
+        assert_eq!(parts.iter().sum::<i64>(), 10_000);
+        assert_eq!(parts[count - 1], 6_000);
+    }
+}
+
+proptest! {
+    #[test]
+    fn l2_every_model_gives_everything_and_nothing_twice(count in 1usize..60, total in 0i64..10_000_000, share in 0u32..=1_000_000) {
+        for model in [Model::FirstTouch, Model::LastTouch, Model::Linear, COMMISSIONED, Model::WeightedLastTouch { last_share_ppm: share }] {
+            let parts = split_by_largest_remainder(total, &weights(model, count));
+            prop_assert_eq!(parts.iter().sum::<i64>(), total);
+            prop_assert!(parts.iter().all(|part| *part >= 0));
+        }
+    }
+}
+
+/// A text table: `minute partner campaign kind`; the conversion is at minute 1000.
+fn verdicts(rows: &[&str]) -> Vec<&'static str> {
+    let touchpoints = rows
+        .iter()
+        .enumerate()
+        .map(|(number, row)| {
+            let words: Vec<&str> = row.split_whitespace().collect();
+            let occurred_at = Timestamp(words[0].parse::<i64>().unwrap() * Span::MINUTE.0);
+            let earner = match words[1] {
+                "?" => None,
+                name if name.starts_with('@') => Some(Earner::Channel(Channel::parse(&name[1..]).unwrap())),
+                name => Some(Earner::Partner(PartnerKey::parse(name).unwrap())),
+            };
+            Touchpoint {
+                event_id: EventId([number as u8; 16]),
+                occurred_at,
+                kind: match words[3] {
+                    "click" => TouchKind::Click,
+                    "view" => TouchKind::Impression,
+                    "code" => TouchKind::Code,
+                    _ => TouchKind::Named,
+                },
+                earner,
+                campaign: CampaignKey::parse(words[2]).ok().filter(|key| key.as_str() != "none"),
+                link: None,
+                click_id: None,
+                barred: None,
+            }
+        })
+        .collect();
+    let campaign = campaign();
+    consider(touchpoints, Timestamp(1000 * Span::MINUTE.0), None, |_| Some(&campaign))
+        .iter()
+        .map(|c| c.verdict.code())
+        .collect()
+}
+
+fn campaign() -> Campaign {
+    Campaign {
+        brand: crate::ids::BrandKey::parse("acme").unwrap(),
+        tier: crate::configuration::Tier::Conversion,
+        destination: String::new(),
+        allowed_hosts: Vec::new(),
+        click_parameter: "click_id".into(),
+        click_window: Span(600 * Span::MINUTE.0),
+        view_window: Span(60 * Span::MINUTE.0),
+        visit_gap: Span(30 * Span::MINUTE.0),
+        model: Model::Linear,
+        plan: None,
+        active: true,
+    }
+}
+
+#[test]
+fn a3_a_touch_after_the_conversion_gets_nothing_and_the_window_is_closed_at_both_ends() {
+    assert_eq!(
+        verdicts(&["399 a x click", "400 b x click", "1000 c x click", "1001 d x click"]),
+        ["outside_window", "eligible", "eligible", "after_conversion"]
+    );
+}
+
+#[test]
+fn a7_repeats_of_one_creator_within_a_visit_collapse() {
+    assert_eq!(
+        verdicts(&["500 a x click", "510 a x click", "535 a x click", "536 b x click", "540 a x click"]),
+        ["repeat_in_visit", "repeat_in_visit", "eligible", "eligible", "eligible"]
+    );
+    assert_eq!(verdicts(&["500 a x click", "530 a x click"]), ["eligible", "eligible"]);
+    assert_eq!(
+        verdicts(&["500 a x click", "510 a y click"]),
+        ["repeat_in_visit", "eligible"],
+        "another campaign"
+    );
+}
+
+#[test]
+fn a7_links_reloaded_in_turn_count_at_most_twice_in_a_visit() {
+    let rows: Vec<String> =
+        (500..550).map(|m| format!("{m} {} x click", if m % 2 == 0 { "a" } else { "b" })).collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let standing: Vec<usize> = verdicts(&rows)
+        .iter()
+        .enumerate()
+        .filter(|(_, v)| **v == "eligible")
+        .map(|(place, _)| place)
+        .collect();
+    assert_eq!(standing, [0, 1, 48, 49]);
+    assert_eq!(
+        verdicts(&[
+            "500 a x click",
+            "501 b x click",
+            "502 a x click",
+            "503 a x click",
+            "504 c x click",
+            "505 a x click"
+        ]),
+        ["eligible", "eligible", "repeat_in_visit", "repeat_in_visit", "eligible", "eligible"]
+    );
+}
+
+#[test]
+fn stronger_evidence_outranks_weaker() {
+    assert_eq!(verdicts(&["900 a x click", "990 b x view"]), ["eligible", "view_outranked"]);
+    assert_eq!(verdicts(&["990 b x view", "1000 c x named"]), ["eligible", "named_outranked"]);
+    assert_eq!(verdicts(&["990 a x click", "999 @direct none click"]), ["eligible", "direct_outranked"]);
+    assert_eq!(verdicts(&["999 @direct none click", "1000 c x named"]), ["direct_outranked", "eligible"]);
+    assert_eq!(verdicts(&["999 ? x click", "999 @email none click"]), ["partner_unknown", "eligible"]);
+}
+
+#[test]
+fn a10_ties_in_time_break_on_the_event_id() {
+    assert_eq!(verdicts(&["900 a x click", "900 b x click"]), ["eligible", "eligible"]);
+    let order = |first: u8, second: u8| {
+        let touch = |id: u8| Touchpoint {
+            event_id: EventId([id; 16]),
+            occurred_at: Timestamp(0),
+            kind: TouchKind::Click,
+            earner: None,
+            campaign: None,
+            link: None,
+            click_id: None,
+            barred: None,
+        };
+        consider(vec![touch(first), touch(second)], Timestamp(1), None, |_| None)
+            .iter()
+            .map(|c| c.touchpoint.event_id)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(order(1, 2), order(2, 1));
+}
