@@ -99,13 +99,14 @@ async fn store(
     rules: &DecodingRules,
     events: &[&[u8]],
 ) -> Vec<Outcome> {
+    let decoded: Vec<_> = events.iter().map(|raw| fields_from_json(raw).and_then(|fields| decode(&fields, rules))).collect();
+    if let Err(refusal) = edge.intake.ready_keys(sender.brand, decoded.iter().flatten()).await {
+        return events.iter().map(|_| edge.counted(sender.way, refusal.clone().into())).collect();
+    }
     let mut prepared: Vec<Prepared> = Vec::with_capacity(events.len());
     let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(events.len());
-    for raw in events {
-        let ready = fields_from_json(raw)
-            .and_then(|fields| decode(&fields, rules))
-            .and_then(|event| edge.intake.prepare(configuration, sender, event, raw));
-        match ready {
+    for (event, raw) in decoded.into_iter().zip(events) {
+        match event.and_then(|event| edge.intake.prepare(configuration, sender, event, raw)) {
             Ok(ready) => {
                 prepared.push(ready);
                 outcomes.push(None);

@@ -130,6 +130,42 @@ impl Intake {
         Ok(Prepared { record, click_id: issued })
     }
 
+    /// Makes the keys that new customers need, in one durable commit and without blocking the runtime's thread:
+    /// [`Intake::prepare`] then finds them at hand.
+    ///
+    /// # Errors
+    /// [`Reason::StorageUnavailable`] when they cannot be stored.
+    pub async fn ready_keys<'e>(
+        &self,
+        brand: &BrandKey,
+        events: impl Iterator<Item = &'e IncomingEvent>,
+    ) -> Result<(), Refusal> {
+        let customers = self.customers(brand, events);
+        if customers.is_empty() {
+            return Ok(());
+        }
+        self.keyring.prepare(&customers).await.map_err(|problem| unavailable(&problem))
+    }
+
+    /// As [`Intake::ready_keys`], for threads outside the asynchronous runtime.
+    ///
+    /// # Errors
+    /// As [`Intake::ready_keys`].
+    pub fn ready_keys_blocking<'e>(
+        &self,
+        brand: &BrandKey,
+        events: impl Iterator<Item = &'e IncomingEvent>,
+    ) -> Result<(), Refusal> {
+        self.keyring.ensure_subjects(&self.customers(brand, events)).map_err(|problem| unavailable(&problem))
+    }
+
+    fn customers<'e>(&self, brand: &BrandKey, events: impl Iterator<Item = &'e IncomingEvent>) -> Vec<SubjectHash> {
+        events
+            .filter_map(|event| event.personal.customer_id.as_ref())
+            .map(|customer| self.keyring.subject_hash(brand, SubjectKind::Customer, customer.reveal()))
+            .collect()
+    }
+
     /// Appends what was prepared and answers for each event, in order. Everything or nothing of it is stored.
     pub async fn append(&self, prepared: Vec<Prepared>) -> Vec<Outcome> {
         let (records, issued): (Vec<NewRecord>, Vec<Option<String>>) =
@@ -158,6 +194,9 @@ impl Intake {
         event: IncomingEvent,
         raw: &[u8],
     ) -> Outcome {
+        if let Err(refusal) = self.ready_keys(sender.brand, std::iter::once(&event)).await {
+            return refusal.into();
+        }
         match self.prepare(configuration, sender, event, raw) {
             Ok(prepared) => {
                 let mut outcomes = self.append(vec![prepared]).await;
@@ -207,13 +246,14 @@ impl Intake {
         let reveal = |value: &'_ Option<tributary_adapters::canonical::Personal>| value.as_ref().map(|p| p.reveal().to_owned());
         let (ip, user_agent) = (reveal(&personal.ip), reveal(&personal.user_agent));
         let plain = Sealed { raw: &raw, ip: ip.as_deref(), user_agent: user_agent.as_deref() };
-        let unavailable = |problem: &dyn std::fmt::Display| {
-            tracing::error!(%problem, "an event could not be sealed and was not taken");
-            Refusal::of_whole(Reason::StorageUnavailable, Reason::StorageUnavailable.message())
-        };
         let bytes = serde_json::to_vec(&plain).map_err(|problem| unavailable(&problem))?;
         self.keyring.seal(seal_for, event_id, &bytes).map_err(|problem| unavailable(&problem))
     }
+}
+
+fn unavailable(problem: &dyn std::fmt::Display) -> Refusal {
+    tracing::error!(%problem, "an event could not be sealed and was not taken");
+    Refusal::of_whole(Reason::StorageUnavailable, Reason::StorageUnavailable.message())
 }
 
 fn answers(

@@ -60,11 +60,15 @@ impl DirectDoor {
             .map_err(|reason| anyhow::anyhow!("{}", reason.message()))?;
         let sender =
             Sender { brand: &source.brand, source: &key, way: self.way, received_at: at, message_id: None };
+        let decoded: Vec<_> = events.iter().map(|event| decode(&event.fields, &self.rules)).collect();
+        if let Err(refusal) = self.intake.ready_keys_blocking(sender.brand, decoded.iter().flatten()) {
+            return Ok(events.iter().map(|_| refusal.clone().into()).collect());
+        }
         let mut prepared = Vec::with_capacity(events.len());
         let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(events.len());
-        for event in events {
-            let ready = decode(&event.fields, &self.rules)
-                .and_then(|decoded| self.intake.prepare(&self.configuration, sender, decoded, &event.raw));
+        for (decoded, event) in decoded.into_iter().zip(events) {
+            let ready =
+                decoded.and_then(|decoded| self.intake.prepare(&self.configuration, sender, decoded, &event.raw));
             match ready {
                 Ok(ready) => {
                     prepared.push(ready);
