@@ -83,6 +83,10 @@ impl Intake {
         if event.event_id.is_none() && transaction_of(&event.body).is_none() {
             event.event_id = sender.message_id.map(|id| format!("message:{id}"));
         }
+        if let (IncomingBody::Click(_), None, Some(click_id)) = (&event.body, &event.event_id, &event.click_id) {
+            // A click that brings its id is that click, however often it is told.
+            event.event_id = Some(format!("click:{click_id}"));
+        }
         let is_touch = matches!(event.body, IncomingBody::Click(_) | IncomingBody::Impression(_));
         // Two touches without id and time may well be two touches; only what a sender can repeat has a key.
         let keyed = !is_touch || event.event_id.is_some() || event.occurred_at.is_some();
