@@ -164,7 +164,13 @@ impl Keyring {
         };
         let held = match at_hand.filter(|held| held.generation == parts.generation) {
             Some(held) => held,
-            None => self.group.find(parts.name, parts.generation)?,
+            None => {
+                let held = self.group.find(parts.name, parts.generation)?;
+                if let KeyName::Day(day) = parts.name {
+                    self.remember_day(day, held);
+                }
+                held
+            }
         };
         parts.open(event_id, &held)
     }
@@ -248,14 +254,17 @@ impl Keyring {
         if let Some(day) = self.known_day(number) {
             return Ok(day);
         }
-        let held = self.group.obtain_one(name)?;
+        Ok(self.remember_day(number, self.group.obtain_one(name)?))
+    }
+
+    fn remember_day(&self, number: i32, held: Held) -> Day {
         let day = Day { held, addresses: authenticator(&held.key.0) };
         let mut days = self.days.write().unwrap_or_else(PoisonError::into_inner);
         if days.len() >= DAYS {
             days.clear();
         }
         days.insert(number, day.clone());
-        Ok(day)
+        day
     }
 }
 

@@ -68,7 +68,9 @@ pub enum KeyError {
     #[error("the sealed data has a form that this version does not know")]
     Malformed,
     /// The master key does not open the keys.
-    #[error("the master key in {origin} does not open the key store {store}; it was made with another master key")]
+    #[error(
+        "the master key in {origin} does not open the key store {store}; it was made with another master key"
+    )]
     WrongMasterKey {
         /// Where the master key came from.
         origin: String,
