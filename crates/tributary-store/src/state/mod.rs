@@ -23,7 +23,7 @@ pub mod subject;
 use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
-use tributary_domain::fact::{EventKind, Fact, PayoutPlan, PayoutStep};
+use tributary_domain::fact::{EventKind, Fact, PayoutPlan, PayoutStep, Verdict};
 use tributary_domain::identity::NodeKey;
 use tributary_domain::ids::{BrandKey, CommissionId, EventId, PartnerKey, SourceKey, TransactionId};
 use tributary_domain::ledger::{Account, CommissionState, Entry};
@@ -214,11 +214,17 @@ pub trait StateWriter: Send {
     /// The clusters of those identity nodes that are known.
     fn clusters_of_nodes(&mut self, nodes: &[NodeKey]) -> Result<HashMap<NodeKey, ClusterId>, StateError>;
     /// The clusters that hold these commission lines, for lines that exist.
-    fn clusters_of_commissions(&mut self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, ClusterId>, StateError>;
+    fn clusters_of_commissions(
+        &mut self,
+        lines: &[CommissionId],
+    ) -> Result<HashMap<CommissionId, ClusterId>, StateError>;
     /// Which of these clusters hold at least one action (registration, qualification, conversion), settled or not.
     fn with_conversions(&mut self, clusters: &[ClusterId]) -> Result<HashSet<ClusterId>, StateError>;
     /// Everything in these clusters. The number of a cluster that became part of another stands for that one.
-    fn load_clusters(&mut self, clusters: &[ClusterId]) -> Result<HashMap<ClusterId, ClusterContents>, StateError>;
+    fn load_clusters(
+        &mut self,
+        clusters: &[ClusterId],
+    ) -> Result<HashMap<ClusterId, ClusterContents>, StateError>;
     /// Minor units of these lines that payouts hold (failed payouts do not); lines without any are absent.
     fn locked(&mut self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, i64>, StateError>;
     /// These payouts, if stored.
@@ -256,7 +262,11 @@ pub trait ConfigurationStore: Send + Sync {
     fn configuration_revision(&self) -> Result<u64, StateError>;
     /// Adds or replaces entity versions (same kind, brand, key and effective_from), raises the revision, and queues for
     /// settlement every cluster with an action at or after `resettle_from`; all in one transaction. Answers the new revision.
-    fn save_configuration(&self, entities: &[StoredEntity], resettle_from: Timestamp) -> Result<u64, StateError>;
+    fn save_configuration(
+        &self,
+        entities: &[StoredEntity],
+        resettle_from: Timestamp,
+    ) -> Result<u64, StateError>;
 }
 
 /// Which conversions to list.
@@ -321,6 +331,21 @@ pub struct CreditSum {
     pub value: i64,
 }
 
+/// How many settled conversions there are of one kind with one verdict.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ConversionCount {
+    /// Whose.
+    pub brand: BrandKey,
+    /// Registration, qualification or conversion.
+    pub kind: EventKind,
+    /// The operator's verdict.
+    pub verdict: Verdict,
+    /// How many.
+    pub conversions: u64,
+    /// How many of them have a commission line in a settled payout.
+    pub paid: u64,
+}
+
 /// What pages, reports and audits read. Lists are in the order of the named key and are paged by it.
 pub trait StateReader: Send + Sync {
     /// The last log record taken into account.
@@ -351,9 +376,20 @@ pub trait StateReader: Send + Sync {
         limit: usize,
     ) -> Result<Vec<(ClusterId, Conversion)>, StateError>;
     /// The newest conversions by event id, newest first.
-    fn latest_conversions(&self, brand: Option<&BrandKey>, limit: usize) -> Result<Vec<Conversion>, StateError>;
+    fn latest_conversions(
+        &self,
+        brand: Option<&BrandKey>,
+        limit: usize,
+    ) -> Result<Vec<Conversion>, StateError>;
+    /// Numbers of settled conversions, in order of brand, name of the kind and name of the verdict.
+    fn conversion_counts(&self) -> Result<Vec<ConversionCount>, StateError>;
     /// Commission lines of a brand in the order of their ids.
-    fn commissions(&self, brand: &BrandKey, after: Option<CommissionId>, limit: usize) -> Result<Vec<CommissionRow>, StateError>;
+    fn commissions(
+        &self,
+        brand: &BrandKey,
+        after: Option<CommissionId>,
+        limit: usize,
+    ) -> Result<Vec<CommissionRow>, StateError>;
     /// One commission line.
     fn commission(&self, id: CommissionId) -> Result<Option<CommissionRow>, StateError>;
     /// Sums of commission lines.
@@ -371,5 +407,9 @@ pub trait StateReader: Send + Sync {
     /// Entries that name this subject (a commission line or payout).
     fn entries_of(&self, subject: &str) -> Result<Vec<Entry>, StateError>;
     /// Rollup rows after a key, in its order; rows whose measures are all zero are left out.
-    fn rollups(&self, after: Option<&RollupKey>, limit: usize) -> Result<Vec<(RollupKey, RollupMeasures)>, StateError>;
+    fn rollups(
+        &self,
+        after: Option<&RollupKey>,
+        limit: usize,
+    ) -> Result<Vec<(RollupKey, RollupMeasures)>, StateError>;
 }

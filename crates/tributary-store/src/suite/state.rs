@@ -73,6 +73,7 @@ macro_rules! state_suite {
             conversions_are_filtered
             the_newest_come_first
             credits_and_lines_are_summed
+            conversions_are_counted_by_kind_and_verdict
             the_set_up_is_saved_replaced_and_loaded
             a_changed_set_up_queues_what_it_concerns
             the_queue_follows_merges_and_empties

@@ -152,7 +152,9 @@ pub fn decode(bytes: &[u8]) -> Result<Conversion, WireError> {
         return Err(unreadable(&format!("its version {} is not known", form.v)));
     }
     let value = match (form.value, &form.currency) {
-        (Some(minor), Some(currency)) => Some(Money::new(minor, Currency::parse(currency).map_err(|e| unreadable(&e))?)),
+        (Some(minor), Some(currency)) => {
+            Some(Money::new(minor, Currency::parse(currency).map_err(|e| unreadable(&e))?))
+        }
         (None, None) => None,
         _ => return Err(unreadable(&"it has a value without a currency")),
     };
@@ -218,7 +220,10 @@ fn credit(form: &CreditForm<'_>) -> Result<Credit, WireError> {
     let kinds = [TouchKind::Click, TouchKind::Code, TouchKind::Impression, TouchKind::Named];
     Ok(Credit {
         touchpoint: form.touch,
-        kind: kinds.into_iter().find(|kind| kind.name() == form.kind).ok_or_else(|| unknown("kind", &form.kind))?,
+        kind: kinds
+            .into_iter()
+            .find(|kind| kind.name() == form.kind)
+            .ok_or_else(|| unknown("kind", &form.kind))?,
         earner: parse_earner(&form.earner)?,
         campaign: campaign(form.campaign.as_deref())?,
         link: form.link.as_deref().map(LinkKey::parse).transpose().map_err(|e| unreadable(&e))?,
@@ -270,10 +275,7 @@ fn parse_model(name: &str, last_share_ppm: Option<u32>) -> Result<Model, WireErr
 }
 
 fn parse_verdict(name: &str) -> Result<Verdict, WireError> {
-    [Verdict::Pending, Verdict::Approved, Verdict::Rejected]
-        .into_iter()
-        .find(|verdict| verdict.name() == name)
-        .ok_or_else(|| unknown("verdict", name))
+    Verdict::from_name(name).ok_or_else(|| unknown("verdict", name))
 }
 
 fn parse_reason(code: &str) -> Result<Reason, WireError> {
@@ -323,7 +325,9 @@ mod hex_id_if_any {
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<EventId>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<EventId>, D::Error> {
         super::hex_id::deserialize(deserializer).map(Some)
     }
 }
@@ -363,8 +367,22 @@ mod tests {
             reason: Reason::Attributed,
             considered: Vec::new(),
             credits: vec![
-                credit(3, TouchKind::Click, partner("anna"), Some(LinkKey::parse("spring").unwrap()), 2, 2_000),
-                credit(4, TouchKind::Impression, Earner::Channel(Channel::parse("email").unwrap()), None, 2, 2_000),
+                credit(
+                    3,
+                    TouchKind::Click,
+                    partner("anna"),
+                    Some(LinkKey::parse("spring").unwrap()),
+                    2,
+                    2_000,
+                ),
+                credit(
+                    4,
+                    TouchKind::Impression,
+                    Earner::Channel(Channel::parse("email").unwrap()),
+                    None,
+                    2,
+                    2_000,
+                ),
                 credit(7, TouchKind::Code, partner("ben"), None, 6, 6_000),
             ],
             commissions: vec![Commission {

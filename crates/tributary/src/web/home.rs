@@ -10,11 +10,11 @@ use super::figures::{count, money};
 use super::html::Html;
 use super::layout::{page, status, time};
 use super::overview::{AsOf, Figures, Overview};
-use super::partners::{Book, Hold, PartnerMoney};
+use super::partners::{Book, Hold, PartnerMoney, Total, by_currency};
 use super::stages::Stage;
 use super::words::{Tone, commission_tone, event_sentence, next, outcome_tone, payout_reason, payout_tone};
 
-/// Partners shown; the rest is in the JSON.
+/// Partners shown per currency, the greatest earners; the rest is in the JSON.
 const PARTNERS: usize = 100;
 
 /// The page.
@@ -132,9 +132,11 @@ fn conflicting(conflict: &ConflictRecord) -> Html {
     html
 }
 
-fn section(title: &'static str, note: &'static str) -> Html {
+fn section(id: &'static str, title: &'static str, note: &'static str) -> Html {
     let mut html = Html::new();
-    html.raw("<section><div class=\"head\"><h2>")
+    html.raw("<section id=\"")
+        .raw(id)
+        .raw("\"><div class=\"head\"><h2>")
         .raw(title)
         .raw("</h2><p class=\"note\">")
         .raw(note)
@@ -143,17 +145,19 @@ fn section(title: &'static str, note: &'static str) -> Html {
 }
 
 fn funnel(stages: &[Stage]) -> Html {
-    let mut html = section("From click to payout", "Bars are drawn to the scale of the greatest stage.");
+    let mut html =
+        section("funnel", "From click to payout", "Bars are drawn to the scale of the greatest stage.");
     let greatest = stages.iter().map(|stage| stage.count).max().unwrap_or(0);
     html.raw("<ol class=\"funnel panel\">");
-    for stage in stages {
+    let before = std::iter::once("").chain(stages.iter().map(|stage| stage.title));
+    for (stage, before) in stages.iter().zip(before) {
         html.raw("<li><span class=\"stage\">")
             .text(stage.title)
             .raw("</span><span class=\"big\">")
             .text(count(stage.count));
         html.raw("</span><span class=\"of\">");
         match &stage.of_previous {
-            Some(share) => html.text(share).raw(" of the stage before"),
+            Some(share) => html.text(share).raw(" of ").text(before.to_lowercase()),
             None => html.raw("\u{a0}"),
         };
         html.raw("</span><svg viewBox=\"0 0 1000 6\" preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect height=\"6\" fill=\"currentColor\" width=\"");
@@ -172,8 +176,11 @@ fn bar(part: u64, greatest: u64) -> u128 {
 }
 
 fn partners(figures: &Figures, brand: &str) -> Html {
-    let mut html =
-        section("Partners", "Earned = open + in payout + sent, after refunds. Currencies are never added.");
+    let mut html = section(
+        "partners",
+        "Partners",
+        "Earned = open + in payout + sent, after refunds. Currencies are never added.",
+    );
     html.raw("<div class=\"panel\">");
     if figures.partners.is_empty() {
         html.raw("<p class=\"pad note\">No commission yet. ").text(count(figures.known_partners as u64));
@@ -184,18 +191,32 @@ fn partners(figures: &Figures, brand: &str) -> Html {
         .raw("<th role=\"columnheader\" scope=\"col\">Partner</th><th role=\"columnheader\" scope=\"col\" class=\"num\">Earned</th>")
         .raw("<th role=\"columnheader\" scope=\"col\" class=\"num\">Open</th><th role=\"columnheader\" scope=\"col\" class=\"num\">In payout</th>")
         .raw("<th role=\"columnheader\" scope=\"col\" class=\"num\">Sent</th><th role=\"columnheader\" scope=\"col\">What holds the open money</th>")
-        .raw("</tr></thead><tbody role=\"rowgroup\">");
-    for row in figures.partners.iter().take(PARTNERS) {
-        html.add(&partner(row));
+        .raw("</tr></thead>");
+    for (rows, total) in by_currency(&figures.partners) {
+        html.raw("<tbody role=\"rowgroup\">");
+        for row in rows.iter().take(PARTNERS) {
+            html.add(&partner(row));
+        }
+        html.add(&totals(&total)).raw("</tbody>");
     }
-    html.raw("</tbody></table>");
-    if figures.partners.len() > PARTNERS {
-        html.raw("<p class=\"pad note\">And ")
-            .text(figures.partners.len() - PARTNERS)
-            .raw(" more: <a href=\"/v1/partners?brand=");
-        html.url(brand).raw("\">all partners as JSON</a></p>");
-    }
-    html.raw("</div></section>");
+    html.raw("</table><p class=\"pad note\"><a href=\"/v1/partners?brand=")
+        .url(brand)
+        .raw("\">All partners as JSON</a></p></div></section>");
+    html
+}
+
+fn totals(total: &Total) -> Html {
+    let mut html = Html::new();
+    html.raw("<tr role=\"row\" class=\"total\"><th role=\"rowheader\" scope=\"row\">")
+        .text(count(total.partners as u64))
+        .raw(if total.partners == 1 { " partner in " } else { " partners in " })
+        .text(total.earned.currency)
+        .raw("</th>")
+        .add(&amount("Earned", total.earned))
+        .add(&amount("Open", total.open))
+        .add(&amount("In payout", total.in_payout))
+        .add(&amount("Sent", total.sent))
+        .raw("<td role=\"cell\"></td></tr>");
     html
 }
 
@@ -223,12 +244,9 @@ fn partner(row: &PartnerMoney) -> Html {
     html.add(&amount("Earned", row.earned)).add(&amount("Open", row.open));
     html.add(&amount("In payout", row.in_payout)).add(&amount("Sent", row.sent));
     html.raw("<td role=\"cell\" data-label=\"Held by\"><ul class=\"plain\">");
-    let open: Vec<&Hold> = row.holds.iter().filter(|hold| hold.open.minor != 0).collect();
-    for hold in &open {
+    let nothing_open = row.holds.iter().all(|hold| hold.open.minor == 0);
+    for hold in row.holds.iter().filter(|hold| nothing_open || hold.open.minor != 0) {
         html.raw("<li>").add(&held(hold)).raw("</li>");
-    }
-    if open.is_empty() {
-        html.raw("<li class=\"sub\">Nothing is open.</li>");
     }
     html.raw("</ul></td></tr>");
     html
@@ -258,8 +276,11 @@ fn held(hold: &Hold) -> Html {
 }
 
 fn newest(figures: &Figures, brand: &str) -> Html {
-    let mut html =
-        section("Newest conversions", "By time of the event. Each leads to its whole explanation.");
+    let mut html = section(
+        "conversions",
+        "Newest conversions",
+        "By time of the event. Each leads to its whole explanation.",
+    );
     html.raw("<div class=\"panel\">");
     if figures.conversions.is_empty() {
         html.raw("<p class=\"pad note\">None yet. A registration, qualification or conversion that is taken in is settled within a second.</p>");
@@ -274,8 +295,11 @@ fn newest(figures: &Figures, brand: &str) -> Html {
 }
 
 fn events(events: &[StoredFact]) -> Html {
-    let mut html =
-        section("Latest events", "By arrival. The outcome is as of now: a later event may change it.");
+    let mut html = section(
+        "events",
+        "Latest events",
+        "By arrival. The outcome is as of now: a later event may change it.",
+    );
     html.raw("<div class=\"panel\">");
     if events.is_empty() {
         html.raw("<p class=\"pad note\">None yet. Follow a tracked link, or send a signed test event: <code>tributary send conversion</code></p></div></section>");
@@ -320,7 +344,7 @@ fn event(stored: &StoredFact) -> Html {
 }
 
 fn payouts(payouts: &[Payout]) -> Html {
-    let mut html = section("Newest payouts", "One per partner, currency and run.");
+    let mut html = section("payouts", "Newest payouts", "One per partner, currency and run.");
     html.raw("<div class=\"panel\">");
     if payouts.is_empty() {
         html.raw("<p class=\"pad note\">None yet. <code>tributary payout prepare</code> plans the first run.</p></div></section>");
@@ -359,7 +383,8 @@ fn payouts(payouts: &[Payout]) -> Html {
 }
 
 fn books(books: &[Book]) -> Html {
-    let mut html = section("The books", "Double entry: debits equal credits, in each currency for itself.");
+    let mut html =
+        section("books", "The books", "Double entry: debits equal credits, in each currency for itself.");
     if books.is_empty() {
         html.raw("<div class=\"panel\"><p class=\"pad note\">Nothing is booked yet.</p></div>");
     }
@@ -380,7 +405,7 @@ fn books(books: &[Book]) -> Html {
         html.add(&if balanced {
             status(Tone::Good, "balanced")
         } else {
-            status(Tone::Bad, "not balanced: run `tributary verify`")
+            status(Tone::Bad, "not balanced: run verify")
         });
         html.raw("</td>")
             .add(&amount("Debit", book.debits))

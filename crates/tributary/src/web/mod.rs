@@ -271,7 +271,7 @@ async fn balances_json(State(pages): State<Arc<Pages>>, RawQuery(query): RawQuer
 
 async fn funnel_json(State(pages): State<Arc<Pages>>, RawQuery(query): RawQuery) -> Response {
     figures_json(pages, query, "brands", |pages, wanted| {
-        let funnel = overview::funnel(pages.state.as_ref())?;
+        let funnel = overview::funnel(pages.state.as_ref(), &pages.configuration.current())?;
         let rows = funnel.iter().filter(|(brand, _)| asked_for(brand, wanted));
         Ok(rows.map(|(brand, stages)| json!({ "brand": brand.as_str(), "stages": stages })).collect())
     })

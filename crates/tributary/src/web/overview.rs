@@ -163,7 +163,9 @@ impl Figures {
         payouts.retain(|payout| payout.brand == *brand);
         payouts.truncate(PAYOUTS);
         Ok(Self {
-            stages: funnel(state)?.remove(brand).unwrap_or_else(|| stages(0, Default::default())),
+            stages: funnel(state, configuration)?
+                .remove(brand)
+                .unwrap_or_else(|| stages(0, Default::default())),
             partners: partners(&sums, &balances, configuration),
             known_partners: configuration.partners.keys().filter(|(of, _)| of == brand).count(),
             books: books(brand, &balances),
@@ -174,13 +176,17 @@ impl Figures {
     }
 }
 
-/// The funnel of every brand that has taken an event.
+/// The funnel of every brand that is set up or has events.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub fn funnel(state: &dyn StateReader) -> Result<BTreeMap<BrandKey, Vec<Stage>>, StateError> {
+pub fn funnel(
+    state: &dyn StateReader,
+    configuration: &Configuration,
+) -> Result<BTreeMap<BrandKey, Vec<Stage>>, StateError> {
     let mut counts = settled(state)?;
-    let mut clicks: BTreeMap<BrandKey, u64> = BTreeMap::new();
+    let mut clicks: BTreeMap<BrandKey, u64> =
+        configuration.brands.keys().map(|brand| (brand.clone(), 0)).collect();
     for (brand, kind, number) in state.fact_counts()? {
         let clicked = clicks.entry(brand).or_default();
         if kind == EventKind::Click {

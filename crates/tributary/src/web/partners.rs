@@ -138,6 +138,42 @@ fn total(parts: impl Iterator<Item = i64>) -> i64 {
     parts.fold(0, i64::saturating_add)
 }
 
+/// What all partners of one currency have together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Total {
+    /// How many partners.
+    pub partners: usize,
+    /// See [`PartnerMoney::earned`].
+    pub earned: Money,
+    /// See [`PartnerMoney::open`].
+    pub open: Money,
+    /// See [`PartnerMoney::in_payout`].
+    pub in_payout: Money,
+    /// See [`PartnerMoney::sent`].
+    pub sent: Money,
+}
+
+/// One brand's rows parted by currency, each with its total.
+#[must_use]
+pub fn by_currency(rows: &[PartnerMoney]) -> Vec<(&[PartnerMoney], Total)> {
+    rows.chunk_by(|one, other| one.earned.currency == other.earned.currency)
+        .filter_map(|part| {
+            let currency = part.first()?.earned.currency;
+            let sum = |of: fn(&PartnerMoney) -> Money| {
+                Money::new(total(part.iter().map(|row| of(row).minor)), currency)
+            };
+            let total = Total {
+                partners: part.len(),
+                earned: sum(|row| row.earned),
+                open: sum(|row| row.open),
+                in_payout: sum(|row| row.in_payout),
+                sent: sum(|row| row.sent),
+            };
+            Some((part, total))
+        })
+        .collect()
+}
+
 /// One kind of account of a brand, its partners' accounts added up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookLine {

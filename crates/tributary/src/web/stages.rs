@@ -3,17 +3,14 @@
 //! Each stage counts things of the books, not shares of them: clicks as taken in, all other stages as settled. So a repeated
 //! delivery, a second event for one order and a rejected order do not count.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tributary_domain::fact::{EventKind, PayoutStep, Verdict};
-use tributary_domain::ids::{BrandKey, CommissionId};
-use tributary_store::state::{ConversionFilter, StateError, StateReader};
+use tributary_domain::fact::{EventKind, Verdict};
+use tributary_domain::ids::BrandKey;
+use tributary_store::state::{StateError, StateReader};
 
 use super::figures::share;
-
-/// Settled conversions read at once.
-const PAGE: usize = 2_000;
 
 /// One stage of the funnel.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
@@ -51,37 +48,22 @@ pub struct Settled {
 /// # Errors
 /// When the store cannot be read.
 pub fn settled(state: &dyn StateReader) -> Result<BTreeMap<BrandKey, Settled>, StateError> {
-    let paid: HashSet<CommissionId> = state
-        .payouts(None, usize::MAX)?
-        .into_iter()
-        .filter(|payout| payout.step == PayoutStep::Settled)
-        .flat_map(|payout| payout.plan.lines.into_iter().map(|(line, _)| line))
-        .collect();
     let mut brands: BTreeMap<BrandKey, Settled> = BTreeMap::new();
-    let mut after = None;
-    loop {
-        let page = state.conversions(&ConversionFilter::default(), after, PAGE)?;
-        for (_, conversion) in &page {
-            if conversion.verdict == Verdict::Rejected {
-                continue;
-            }
-            let counts = brands.entry(conversion.brand.clone()).or_default();
-            match conversion.kind {
-                EventKind::Registration => counts.registrations += 1,
-                EventKind::Qualification => counts.qualifications += 1,
-                _ => {
-                    counts.conversions += 1;
-                    counts.approved += u64::from(conversion.verdict == Verdict::Approved);
-                    counts.paid +=
-                        u64::from(conversion.commissions.iter().any(|line| paid.contains(&line.id)));
+    for count in state.conversion_counts()?.into_iter().filter(|count| count.verdict != Verdict::Rejected) {
+        let settled = brands.entry(count.brand).or_default();
+        match count.kind {
+            EventKind::Registration => settled.registrations += count.conversions,
+            EventKind::Qualification => settled.qualifications += count.conversions,
+            _ => {
+                settled.conversions += count.conversions;
+                settled.paid += count.paid;
+                if count.verdict == Verdict::Approved {
+                    settled.approved += count.conversions;
                 }
             }
         }
-        match page.last() {
-            Some((_, last)) => after = Some(last.event_id),
-            None => return Ok(brands),
-        }
     }
+    Ok(brands)
 }
 
 /// The six stages of a brand.

@@ -7,7 +7,7 @@ use tributary_domain::money::Money;
 use tributary_domain::reason::Reason;
 use tributary_domain::settlement::Conversion;
 
-use super::figures::money;
+use super::figures::{money, share};
 
 /// How a status looks: colour, sign and word together, never colour alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,9 +104,7 @@ pub const fn payout_tone(step: PayoutStep) -> Tone {
 #[must_use]
 pub const fn next(reason: Reason) -> &'static str {
     match reason {
-        Reason::InHoldPeriod => {
-            "Joins the first payout run after its hold; each line's explanation names the day."
-        }
+        Reason::InHoldPeriod => "It then joins the next payout run.",
         Reason::Payable => "Joins the next payout run.",
         Reason::Rejected | Reason::Reversed => "What was paid already is taken back from the next payout.",
         Reason::PayoutPrepared => "`tributary payout approve` lets it go out.",
@@ -172,25 +170,36 @@ fn touched(touch: &Touch) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Who earned which share of a conversion, such as `anna 6,000 of 10,000 parts = 60.00 EUR`.
+/// Who earned which share of a conversion, all his touchpoints together: `anna: 60.00 EUR (60.0 %, 2 touchpoints)`.
 #[must_use]
 pub fn shares(conversion: &Conversion) -> Vec<String> {
-    conversion
-        .credits
-        .iter()
-        .map(|credit| {
-            let who = match &credit.earner {
+    let mut earners: Vec<(&Earner, u64, i64, u64)> = Vec::new();
+    for credit in &conversion.credits {
+        match earners.iter_mut().find(|(earner, ..)| *earner == &credit.earner) {
+            Some((_, weight, minor, touchpoints)) => {
+                *weight = weight.saturating_add(credit.weight);
+                *minor = minor.saturating_add(credit.minor);
+                *touchpoints += 1;
+            }
+            None => earners.push((&credit.earner, credit.weight, credit.minor, 1)),
+        }
+    }
+    let whole = conversion.credits.first().map_or(0, |credit| credit.total_weight);
+    earners
+        .into_iter()
+        .map(|(earner, weight, minor, touchpoints)| {
+            let who = match earner {
                 Earner::Partner(partner) => partner.to_string(),
                 Earner::Channel(channel) => format!("@{channel}"),
             };
-            let part = if credit.weight == credit.total_weight {
-                "all".to_owned()
-            } else {
-                format!("{} of {} parts", credit.weight, credit.total_weight)
-            };
+            let part = share(weight, whole).unwrap_or_default();
+            let touchpoints =
+                if touchpoints > 1 { format!(", {touchpoints} touchpoints") } else { String::new() };
             match conversion.value {
-                Some(value) => format!("{who}: {} ({part})", money(Money::new(credit.minor, value.currency))),
-                None => format!("{who}: {part}"),
+                Some(value) => {
+                    format!("{who}: {} ({part}{touchpoints})", money(Money::new(minor, value.currency)))
+                }
+                None => format!("{who}: {part}{touchpoints}"),
             }
         })
         .collect()

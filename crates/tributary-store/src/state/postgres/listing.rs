@@ -17,8 +17,8 @@ use crate::log::Sequence;
 use crate::postgres_connection::Session;
 use crate::state::subject::pack_subject;
 use crate::state::{
-    ClusterId, CommissionRow, CommissionSum, ConversionFilter, CreditSum, Payout, RollupKey, RollupMeasures,
-    StateError, StoredFact,
+    ClusterId, CommissionRow, CommissionSum, ConversionCount, ConversionFilter, CreditSum, Payout, RollupKey,
+    RollupMeasures, StateError, StoredFact,
 };
 
 /// A query of facts as `rows::stored_fact` reads them.
@@ -158,6 +158,30 @@ pub(super) fn latest_conversions(
         vec![&brand.map(BrandKey::as_str), &stored_limit(limit)],
     )?;
     found.iter().map(|row| rows::conversion(row.try_get(0)?)).collect()
+}
+
+pub(super) fn conversion_counts(session: &mut Session) -> Result<Vec<ConversionCount>, StateError> {
+    // `OFFSET 0` keeps the document from being decoded once for each of its fields.
+    let found = session.rows(
+        "WITH paid (conversion) AS (SELECT DISTINCT m.conversion FROM payout p \
+             JOIN payout_line l ON l.payout = p.id JOIN commission m ON m.id = l.commission WHERE p.step = 'settled'), \
+         form AS (SELECT event_id, brand, convert_from(settled, 'UTF8')::json AS settled FROM conversion OFFSET 0), \
+         named AS (SELECT event_id, brand, (settled ->> 'kind') COLLATE \"C\" AS kind, \
+             (settled ->> 'verdict') COLLATE \"C\" AS verdict FROM form) \
+         SELECT n.brand, n.kind, n.verdict, COUNT(*), COUNT(d.conversion) \
+         FROM named n LEFT JOIN paid d ON d.conversion = n.event_id GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        Vec::new(),
+    )?;
+    let count = |row| {
+        Ok(ConversionCount {
+            brand: rows::brand(row, 0)?,
+            kind: rows::kind(row, 1)?,
+            verdict: rows::verdict(row, 2)?,
+            conversions: number(row, 3)?,
+            paid: number(row, 4)?,
+        })
+    };
+    found.iter().map(count).collect()
 }
 
 pub(super) fn commissions(

@@ -17,8 +17,9 @@ use super::{configuration, listing, lookup};
 use crate::log::Sequence;
 use crate::postgres_connection::{Driver, Session};
 use crate::state::{
-    ClusterContents, ClusterId, CommissionRow, CommissionSum, ConfigurationStore, ConversionFilter,
-    CreditSum, Payout, RollupKey, RollupMeasures, StateError, StateReader, StoredEntity, StoredFact,
+    ClusterContents, ClusterId, CommissionRow, CommissionSum, ConfigurationStore, ConversionCount,
+    ConversionFilter, CreditSum, Payout, RollupKey, RollupMeasures, StateError, StateReader, StoredEntity,
+    StoredFact,
 };
 
 /// Connections that are kept open between calls.
@@ -137,6 +138,10 @@ impl StateReader for PostgresStateReader {
         limit: usize,
     ) -> Result<Vec<Conversion>, StateError> {
         self.with(|session| listing::latest_conversions(session, brand, limit))
+    }
+
+    fn conversion_counts(&self) -> Result<Vec<ConversionCount>, StateError> {
+        self.with(listing::conversion_counts)
     }
 
     fn commissions(

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use bytes::BytesMut;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
-use tributary_domain::fact::{EventKind, Fact};
+use tributary_domain::fact::{EventKind, Fact, Verdict};
 use tributary_domain::ids::{BrandKey, CommissionId, EventId, PartnerKey};
 use tributary_domain::ledger::{Account, CommissionState, Entry, Transfer};
 use tributary_domain::money::{Currency, Money};
@@ -137,6 +137,12 @@ pub(super) fn partner(row: &Row, column: usize) -> Result<PartnerKey, StateError
 pub(super) fn kind(row: &Row, column: usize) -> Result<EventKind, StateError> {
     let name = text(row, column)?;
     EventKind::from_name(name).ok_or_else(|| unreadable("a kind of event", &name))
+}
+
+/// A verdict.
+pub(super) fn verdict(row: &Row, column: usize) -> Result<Verdict, StateError> {
+    let name = text(row, column)?;
+    Verdict::from_name(name).ok_or_else(|| unreadable("a verdict", &name))
 }
 
 /// A state of a commission line.

@@ -16,8 +16,8 @@ use super::rows::{self, COMMISSION_ROW, ENTRY, PAYOUT, STORED_FACT, number, stor
 use crate::log::Sequence;
 use crate::state::subject::pack_subject;
 use crate::state::{
-    ClusterId, CommissionRow, CommissionSum, ConversionFilter, CreditSum, Payout, RollupKey, RollupMeasures, StateError,
-    StoredFact,
+    ClusterId, CommissionRow, CommissionSum, ConversionCount, ConversionFilter, CreditSum, Payout, RollupKey,
+    RollupMeasures, StateError, StoredFact,
 };
 
 /// A limit as SQLite takes it.
@@ -59,7 +59,11 @@ pub(super) fn latest_facts(
     }
 }
 
-pub(super) fn facts_after(connection: &Connection, after: Sequence, limit: usize) -> Result<Vec<StoredFact>, StateError> {
+pub(super) fn facts_after(
+    connection: &Connection,
+    after: Sequence,
+    limit: usize,
+) -> Result<Vec<StoredFact>, StateError> {
     let sql = format!("SELECT {STORED_FACT} WHERE f.sequence > ?1 ORDER BY f.sequence LIMIT ?2");
     all(connection, &sql, params![stored_number(after.0)?, rows_at_most(limit)], rows::stored_fact)
 }
@@ -74,7 +78,12 @@ pub(super) fn facts_by_event(
 }
 
 pub(super) fn fact(connection: &Connection, event: EventId) -> Result<Option<StoredFact>, StateError> {
-    first(connection, &format!("SELECT {STORED_FACT} WHERE f.event_id = ?1"), [&event.0[..]], rows::stored_fact)
+    first(
+        connection,
+        &format!("SELECT {STORED_FACT} WHERE f.event_id = ?1"),
+        [&event.0[..]],
+        rows::stored_fact,
+    )
 }
 
 pub(super) fn clusters_after(
@@ -119,7 +128,10 @@ pub(super) fn conversions(
         only("c.transaction_id = ?", &[text(transaction.as_str())]);
     }
     if let Some(period) = filter.period {
-        only("c.occurred_at >= ? AND c.occurred_at < ?", &[Value::Integer(period.start().0), Value::Integer(period.end().0)]);
+        only(
+            "c.occurred_at >= ? AND c.occurred_at < ?",
+            &[Value::Integer(period.start().0), Value::Integer(period.end().0)],
+        );
     }
     if let Some(source) = &filter.source {
         only("(SELECT f.source FROM fact f WHERE f.event_id = c.event_id) = ?", &[text(source.as_str())]);
@@ -133,7 +145,9 @@ pub(super) fn conversions(
     }
     sql.push_str(" ORDER BY c.event_id LIMIT ?");
     values.push(Value::Integer(rows_at_most(limit)));
-    all(connection, &sql, params_from_iter(values), |row| Ok((rows::cluster(row, 0)?, rows::conversion(row, 1)?)))
+    all(connection, &sql, params_from_iter(values), |row| {
+        Ok((rows::cluster(row, 0)?, rows::conversion(row, 1)?))
+    })
 }
 
 pub(super) fn latest_conversions(
@@ -144,7 +158,9 @@ pub(super) fn latest_conversions(
     let limit = rows_at_most(limit);
     let read = |row: &rusqlite::Row<'_>| rows::conversion(row, 0);
     match brand {
-        None => all(connection, "SELECT settled FROM conversion ORDER BY event_id DESC LIMIT ?1", [limit], read),
+        None => {
+            all(connection, "SELECT settled FROM conversion ORDER BY event_id DESC LIMIT ?1", [limit], read)
+        }
         Some(brand) => all(
             connection,
             "SELECT settled FROM conversion WHERE brand = ?1 ORDER BY event_id DESC LIMIT ?2",
@@ -152,6 +168,26 @@ pub(super) fn latest_conversions(
             read,
         ),
     }
+}
+
+pub(super) fn conversion_counts(connection: &Connection) -> Result<Vec<ConversionCount>, StateError> {
+    all(
+        connection,
+        "WITH paid (conversion) AS MATERIALIZED (SELECT DISTINCT m.conversion FROM payout p \
+             JOIN payout_line l ON l.payout = p.id JOIN commission m ON m.id = l.commission WHERE p.step = 'settled') \
+         SELECT c.brand, c.settled ->> 'kind', c.settled ->> 'verdict', COUNT(*), COUNT(d.conversion) \
+         FROM conversion c LEFT JOIN paid d ON d.conversion = c.event_id GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
+        [],
+        |row| {
+            Ok(ConversionCount {
+                brand: rows::brand(row, 0)?,
+                kind: rows::kind(row, 1)?,
+                verdict: rows::verdict(row, 2)?,
+                conversions: number(row, 3)?,
+                paid: number(row, 4)?,
+            })
+        },
+    )
 }
 
 pub(super) fn commissions(
@@ -165,8 +201,16 @@ pub(super) fn commissions(
     all(connection, &sql, params![after, brand.as_str(), rows_at_most(limit)], rows::commission_row)
 }
 
-pub(super) fn commission(connection: &Connection, id: CommissionId) -> Result<Option<CommissionRow>, StateError> {
-    first(connection, &format!("SELECT {COMMISSION_ROW} WHERE c.id = ?1"), [&id.0.0[..]], rows::commission_row)
+pub(super) fn commission(
+    connection: &Connection,
+    id: CommissionId,
+) -> Result<Option<CommissionRow>, StateError> {
+    first(
+        connection,
+        &format!("SELECT {COMMISSION_ROW} WHERE c.id = ?1"),
+        [&id.0.0[..]],
+        rows::commission_row,
+    )
 }
 
 pub(super) fn commission_sums(connection: &Connection) -> Result<Vec<CommissionSum>, StateError> {
@@ -224,7 +268,11 @@ pub(super) fn credit_sums(
         .collect())
 }
 
-pub(super) fn payouts(connection: &Connection, run: Option<&str>, limit: usize) -> Result<Vec<Payout>, StateError> {
+pub(super) fn payouts(
+    connection: &Connection,
+    run: Option<&str>,
+    limit: usize,
+) -> Result<Vec<Payout>, StateError> {
     let limit = rows_at_most(limit);
     match run {
         None => {
@@ -239,12 +287,14 @@ pub(super) fn payouts(connection: &Connection, run: Option<&str>, limit: usize) 
 }
 
 pub(super) fn balances(connection: &Connection) -> Result<Vec<(BrandKey, Account, Money)>, StateError> {
-    let mut balances = all(
-        connection,
-        "SELECT brand, account, currency, minor FROM balance WHERE minor <> 0",
-        [],
-        |row| Ok((rows::brand(row, 0)?, rows::account(row, 1)?, Money::new(row.get(3)?, rows::currency(row, 2)?))),
-    )?;
+    let mut balances =
+        all(connection, "SELECT brand, account, currency, minor FROM balance WHERE minor <> 0", [], |row| {
+            Ok((
+                rows::brand(row, 0)?,
+                rows::account(row, 1)?,
+                Money::new(row.get(3)?, rows::currency(row, 2)?),
+            ))
+        })?;
     // The order of accounts is that of the chart, which is not that of their names.
     balances.sort_unstable_by(|one, other| {
         (&one.0, &one.1, one.2.currency).cmp(&(&other.0, &other.1, other.2.currency))
@@ -252,7 +302,12 @@ pub(super) fn balances(connection: &Connection) -> Result<Vec<(BrandKey, Account
     Ok(balances)
 }
 
-pub(super) fn entries(connection: &Connection, brand: &BrandKey, after: u64, limit: usize) -> Result<Vec<Entry>, StateError> {
+pub(super) fn entries(
+    connection: &Connection,
+    brand: &BrandKey,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<Entry>, StateError> {
     let sql = format!("SELECT {ENTRY} WHERE brand = ?1 AND number > ?2 ORDER BY number LIMIT ?3");
     all(connection, &sql, params![brand.as_str(), stored_number(after)?, rows_at_most(limit)], rows::entry)
 }
@@ -277,7 +332,9 @@ pub(super) fn rollups(
         None => all(connection, &format!("{ROLLUP} {ORDER} LIMIT ?1"), [limit], rows::rollup),
         Some(key) => all(
             connection,
-            &format!("{ROLLUP} AND (brand, hour, campaign, earner, currency) > (?1, ?2, ?3, ?4, ?5) {ORDER} LIMIT ?6"),
+            &format!(
+                "{ROLLUP} AND (brand, hour, campaign, earner, currency) > (?1, ?2, ?3, ?4, ?5) {ORDER} LIMIT ?6"
+            ),
             params![key.brand.as_str(), key.hour.0, key.campaign, key.earner, key.currency, limit],
             rows::rollup,
         ),

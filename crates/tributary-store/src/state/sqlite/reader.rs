@@ -17,8 +17,9 @@ use super::connection::{Purpose, open};
 use super::{configuration, listing, lookup};
 use crate::log::Sequence;
 use crate::state::{
-    ClusterContents, ClusterId, CommissionRow, CommissionSum, ConfigurationStore, ConversionFilter, CreditSum, Payout,
-    RollupKey, RollupMeasures, StateError, StateReader, StoredEntity, StoredFact,
+    ClusterContents, ClusterId, CommissionRow, CommissionSum, ConfigurationStore, ConversionCount,
+    ConversionFilter, CreditSum, Payout, RollupKey, RollupMeasures, StateError, StateReader, StoredEntity,
+    StoredFact,
 };
 
 /// Connections that are kept open between calls; each has 4 MiB of cache at most.
@@ -123,8 +124,16 @@ impl StateReader for SqliteStateReader {
         self.with(|connection| listing::conversions(connection, filter, after, limit))
     }
 
-    fn latest_conversions(&self, brand: Option<&BrandKey>, limit: usize) -> Result<Vec<Conversion>, StateError> {
+    fn latest_conversions(
+        &self,
+        brand: Option<&BrandKey>,
+        limit: usize,
+    ) -> Result<Vec<Conversion>, StateError> {
         self.with(|connection| listing::latest_conversions(connection, brand, limit))
+    }
+
+    fn conversion_counts(&self) -> Result<Vec<ConversionCount>, StateError> {
+        self.with(listing::conversion_counts)
     }
 
     fn commissions(
@@ -168,7 +177,11 @@ impl StateReader for SqliteStateReader {
         self.with(|connection| listing::entries_of(connection, subject))
     }
 
-    fn rollups(&self, after: Option<&RollupKey>, limit: usize) -> Result<Vec<(RollupKey, RollupMeasures)>, StateError> {
+    fn rollups(
+        &self,
+        after: Option<&RollupKey>,
+        limit: usize,
+    ) -> Result<Vec<(RollupKey, RollupMeasures)>, StateError> {
         self.with(|connection| listing::rollups(connection, after, limit))
     }
 }

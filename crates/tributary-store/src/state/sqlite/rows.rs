@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::sync::LazyLock;
 
 use rusqlite::Row;
-use tributary_domain::fact::{EventKind, Fact};
+use tributary_domain::fact::{EventKind, Fact, Verdict};
 use tributary_domain::ids::{BrandKey, CommissionId, EventId, PartnerKey};
 use tributary_domain::ledger::{Account, CommissionState, Entry, Transfer};
 use tributary_domain::money::{Currency, Money};
@@ -90,6 +90,12 @@ pub(super) fn kind(row: &Row<'_>, column: usize) -> Result<EventKind, StateError
     EventKind::from_name(name).ok_or_else(|| unreadable("a kind of event", &name))
 }
 
+/// A verdict.
+pub(super) fn verdict(row: &Row<'_>, column: usize) -> Result<Verdict, StateError> {
+    let name = text(row, column)?;
+    Verdict::from_name(name).ok_or_else(|| unreadable("a verdict", &name))
+}
+
 /// A state of a commission line.
 pub(super) fn commission_state(row: &Row<'_>, column: usize) -> Result<CommissionState, StateError> {
     let name = text(row, column)?;
@@ -103,7 +109,8 @@ pub(super) fn fact(row: &Row<'_>, column: usize) -> Result<Fact, StateError> {
 
 /// A settled conversion in its stored form.
 pub(super) fn conversion(row: &Row<'_>, column: usize) -> Result<Conversion, StateError> {
-    wire::conversion::decode(text(row, column)?.as_bytes()).map_err(|error| unreadable("a conversion", &error))
+    wire::conversion::decode(text(row, column)?.as_bytes())
+        .map_err(|error| unreadable("a conversion", &error))
 }
 
 /// Columns of [`stored_fact`]; needs `cluster_alias` joined as `a` to `fact f`.
@@ -156,12 +163,14 @@ pub(super) fn payout(row: &Row<'_>) -> Result<Payout, StateError> {
         reference: row.get(2)?,
         prepared_at: Timestamp(row.get(3)?),
         stepped_at: Timestamp(row.get(4)?),
-        plan: wire::payout::decode(text(row, 5)?.as_bytes()).map_err(|error| unreadable("a payout", &error))?,
+        plan: wire::payout::decode(text(row, 5)?.as_bytes())
+            .map_err(|error| unreadable("a payout", &error))?,
     })
 }
 
 /// Columns of [`entry`].
-pub(super) const ENTRY: &str = "brand, number, debit, credit, currency, minor, subject, cause, hash FROM ledger_entry";
+pub(super) const ENTRY: &str =
+    "brand, number, debit, credit, currency, minor, subject, cause, hash FROM ledger_entry";
 
 /// A ledger entry.
 pub(super) fn entry(row: &Row<'_>) -> Result<Entry, StateError> {

@@ -1,10 +1,11 @@
 //! Lists, filters and sums.
 
 use tributary_domain::attribution::Earner;
-use tributary_domain::ids::{BrandKey, SourceKey};
+use tributary_domain::fact::{EventKind, PayoutStep, Verdict};
+use tributary_domain::ids::{BrandKey, PlanKey, SourceKey};
 use tributary_domain::ledger::CommissionState;
 use tributary_domain::reason::Reason;
-use tributary_domain::settlement::Conversion;
+use tributary_domain::settlement::{Commission, Conversion};
 use tributary_domain::time::{Period, Timestamp};
 
 use super::StateStores;
@@ -17,7 +18,7 @@ pub fn every_list_is_paged_in_order(stores: &dyn StateStores) {
     // Written in an order that is none of the lists'.
     let numbers: Vec<u64> = (0..10).map(|step| 1 + step * 7 % 10).collect();
     let key = |number: u64| RollupKey {
-        brand: brand(if number % 2 == 0 { "acme" } else { "zeta" }),
+        brand: brand(if number.is_multiple_of(2) { "acme" } else { "zeta" }),
         hour: Timestamp(START + i64::try_from(number % 3).unwrap() * 3_600_000_000),
         campaign: ["", "b", "a-b", "B"][usize::try_from(number % 4).unwrap()].to_owned(),
         earner: if number < 5 { "anna".to_owned() } else { "@email".to_owned() },
@@ -43,8 +44,12 @@ pub fn every_list_is_paged_in_order(stores: &dyn StateStores) {
     let facts = pages(|last: Option<&crate::state::StoredFact>, limit| {
         reader.facts_by_event(last.map(|fact| fact.fact.event_id), limit).unwrap()
     });
-    assert_eq!(facts.iter().map(|fact| fact.fact.event_id).collect::<Vec<_>>(), (1..=10).map(event).collect::<Vec<_>>());
-    let clusters = pages(|last, limit| reader.clusters_after(last.copied().unwrap_or(ClusterId(0)), limit).unwrap());
+    assert_eq!(
+        facts.iter().map(|fact| fact.fact.event_id).collect::<Vec<_>>(),
+        (1..=10).map(event).collect::<Vec<_>>()
+    );
+    let clusters =
+        pages(|last, limit| reader.clusters_after(last.copied().unwrap_or(ClusterId(0)), limit).unwrap());
     assert_eq!(clusters, (1..=10).map(ClusterId).collect::<Vec<_>>());
     let conversions = pages(|last: Option<&(ClusterId, Conversion)>, limit| {
         reader.conversions(&ConversionFilter::default(), last.map(|(_, c)| c.event_id), limit).unwrap()
@@ -118,7 +123,11 @@ pub fn conversions_are_filtered(stores: &dyn StateStores) {
         let found = numbers(&*reader, &filter, None);
         assert_eq!(found, expected, "{filter:?}");
         let rest = numbers(&*reader, &filter, Some(2));
-        assert_eq!(rest, expected.iter().copied().filter(|number| *number > 2).collect::<Vec<_>>(), "{filter:?}");
+        assert_eq!(
+            rest,
+            expected.iter().copied().filter(|number| *number > 2).collect::<Vec<_>>(),
+            "{filter:?}"
+        );
     }
 }
 
@@ -132,7 +141,9 @@ pub fn the_newest_come_first(stores: &dyn StateStores) {
     let of = |number: u64| brand(if number.is_multiple_of(2) { "acme" } else { "zeta" });
     let commit = Commit {
         facts: (1..=6)
-            .map(|number| stored(number, number, tributary_domain::fact::Fact { brand: of(number), ..purchase(number) }))
+            .map(|number| {
+                stored(number, number, tributary_domain::fact::Fact { brand: of(number), ..purchase(number) })
+            })
             .collect(),
         conversions: (1..=6)
             .map(|number| put(number, Conversion { brand: of(number), ..settled(number, 600) }))
@@ -188,9 +199,12 @@ pub fn credits_and_lines_are_summed(stores: &dyn StateStores) {
     let sums = |period| -> Vec<(String, String, u64, i64)> {
         let sums = reader.credit_sums(&brand("acme"), period).unwrap();
         // Millionths, to compare.
-        sums.into_iter().map(|s| (s.earner, s.currency, (s.conversions * 1e6).round() as u64, s.value)).collect()
+        sums.into_iter()
+            .map(|s| (s.earner, s.currency, (s.conversions * 1e6).round() as u64, s.value))
+            .collect()
     };
-    let row = |earner: &str, code: &str, millionths, value| (earner.to_owned(), code.to_owned(), millionths, value);
+    let row =
+        |earner: &str, code: &str, millionths, value| (earner.to_owned(), code.to_owned(), millionths, value);
     let all = [
         row("@email", "", 333_333, 0),
         row("@email", "EUR", 1_200_000, 12_000),
@@ -206,7 +220,9 @@ pub fn credits_and_lines_are_summed(stores: &dyn StateStores) {
         .commission_sums()
         .unwrap()
         .into_iter()
-        .map(|sum| (sum.partner.to_string(), sum.state.name(), sum.reason.code(), sum.lines, sum.owed, sum.locked))
+        .map(|sum| {
+            (sum.partner.to_string(), sum.state.name(), sum.reason.code(), sum.lines, sum.owed, sum.locked)
+        })
         .collect();
     let anna = || "anna".to_owned();
     let expected =
@@ -216,4 +232,44 @@ pub fn credits_and_lines_are_summed(stores: &dyn StateStores) {
     assert_eq!((line.brand, line.conversion, line.reason), (brand("acme"), event(2), Reason::PartnerOnHold));
     assert_eq!((line.line.owed, line.line.payable_from), (eur(40), at(102)));
     assert!(reader.commission(line_id(9, "anna")).unwrap().is_none());
+}
+
+/// Conversions are counted once each, and as paid only when a payout of a line of theirs was settled.
+pub fn conversions_are_counted_by_kind_and_verdict(stores: &dyn StateStores) {
+    let mut conversions: Vec<Conversion> = (1..=5).map(|number| settled(number, 600)).collect();
+    conversions[0]
+        .commissions
+        .push(Commission { plan: PlanKey::parse("second").unwrap(), ..line(6, "anna", 1) });
+    conversions[1].verdict = Verdict::Rejected;
+    conversions[2].kind = EventKind::Registration;
+    conversions[3].verdict = Verdict::Pending;
+    conversions[4].brand = brand("zeta");
+    let commit = Commit {
+        facts: (1..=5).map(|number| stored(number, number, purchase(number))).collect(),
+        conversions: (1..).zip(conversions).map(|(number, conversion)| put(number, conversion)).collect(),
+        payouts: vec![
+            payout("po_1", vec![(line_id(1, "anna"), 600), (line_id(6, "anna"), 1)], PayoutStep::Settled, 1),
+            payout("po_2", vec![(line_id(1, "anna"), 5)], PayoutStep::Settled, 2),
+            payout("po_3", vec![(line_id(4, "anna"), 600)], PayoutStep::Exported, 3),
+        ],
+        ..next(0, 5)
+    };
+    let (_, reader) = filled(stores, &[commit]);
+    let counts: Vec<_> = reader
+        .conversion_counts()
+        .unwrap()
+        .into_iter()
+        .map(|count| {
+            (count.brand.to_string(), count.kind.name(), count.verdict.name(), count.conversions, count.paid)
+        })
+        .collect();
+    let row = |of: &str, kind, verdict, conversions, paid| (of.to_owned(), kind, verdict, conversions, paid);
+    let expected = [
+        row("acme", "conversion", "approved", 1, 1),
+        row("acme", "conversion", "pending", 1, 0),
+        row("acme", "conversion", "rejected", 1, 0),
+        row("acme", "registration", "approved", 1, 0),
+        row("zeta", "conversion", "approved", 1, 0),
+    ];
+    assert_eq!(counts, expected);
 }
