@@ -3,10 +3,10 @@
 //! A plan names every commission line and the minor units it pays, so that whoever executes it has nothing left to choose and a
 //! crash at any point repeats safely. Its ids are derived from the run, so that planning twice is planning once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use crate::fact::{PayoutId, PayoutPlan};
+use crate::fact::{PayoutId, PayoutPlan, PayoutStep};
 use crate::ids::{BrandKey, CommissionId, PartnerKey, fingerprint};
 use crate::ledger::CommissionState;
 use crate::money::{Currency, Money};
@@ -101,6 +101,37 @@ pub fn plan(
     (plans, not_paid)
 }
 
+/// Lines that payouts hold though no conversion grants them any more, as lines on which nothing is owed.
+///
+/// A click that arrives after a payment may move a conversion's credit to another partner. The line that was paid is then no
+/// longer among `lines`, and what was paid for it must come back with the partner's next payout: plan with these added.
+#[must_use]
+pub fn no_longer_granted<'p>(
+    lines: &[Line],
+    payouts: impl IntoIterator<Item = (&'p PayoutPlan, PayoutStep)>,
+) -> Vec<Line> {
+    let granted: HashSet<(CommissionId, Currency)> =
+        lines.iter().map(|line| (line.id, line.owed.currency)).collect();
+    let mut held: BTreeMap<(CommissionId, Currency), (&PartnerKey, i64)> = BTreeMap::new();
+    for (plan, _) in payouts.into_iter().filter(|(_, step)| *step != PayoutStep::Failed) {
+        for (id, minor) in plan.lines.iter().filter(|(id, _)| !granted.contains(&(*id, plan.currency))) {
+            let line = held.entry((*id, plan.currency)).or_insert((&plan.partner, 0));
+            line.1 = line.1.saturating_add(*minor);
+        }
+    }
+    held.into_iter()
+        .filter(|(_, (_, locked))| *locked != 0)
+        .map(|((id, currency), (partner, locked))| Line {
+            id,
+            partner: partner.clone(),
+            owed: Money::zero(currency),
+            locked,
+            state: CommissionState::Rejected,
+            payable_from: Timestamp(i64::MIN),
+        })
+        .collect()
+}
+
 /// The id of a partner's payout in a run: `po_` and 24 hexadecimal digits.
 #[must_use]
 pub fn payout_id(brand: &BrandKey, run: &str, partner: &PartnerKey, currency: Currency) -> PayoutId {
@@ -175,5 +206,29 @@ mod tests {
             plans,
             "planning twice is planning once"
         );
+    }
+
+    #[test]
+    fn what_was_paid_for_a_line_that_is_granted_no_more_comes_back_with_the_next_payout() {
+        let brand = BrandKey::parse("acme").unwrap();
+        let first = [line(1, "anna", 1_000, 0, CommissionState::Approved, 10)];
+        let (paid, _) = plan(&brand, "january", Timestamp(50), &first, |_, _| 0);
+        let mut lines = vec![line(2, "anna", 5_000, 0, CommissionState::Approved, 10)];
+        assert!(no_longer_granted(&lines, [(&paid[0], PayoutStep::Failed)]).is_empty());
+        lines.extend(no_longer_granted(&lines, [(&paid[0], PayoutStep::Settled)]));
+        let (next, _) = plan(&brand, "february", Timestamp(60), &lines, |_, _| 0);
+        assert_eq!(next[0].lines, [(lines[1].id, -1_000), (lines[0].id, 5_000)]);
+        let both = [(&paid[0], PayoutStep::Settled), (&next[0], PayoutStep::Prepared)];
+        lines[0].locked = 5_000;
+        assert!(no_longer_granted(&lines[..1], both).is_empty(), "taken back once");
+    }
+
+    #[test]
+    fn a_line_given_twice_is_paid_once_and_sums_beyond_any_ledger_do_not_wrap() {
+        let brand = BrandKey::parse("acme").unwrap();
+        let one = line(1, "anna", i64::MAX, 0, CommissionState::Approved, 10);
+        let two = line(2, "anna", i64::MAX, 0, CommissionState::Approved, 10);
+        let (plans, _) = plan(&brand, "run", Timestamp(50), &[one.clone(), two, one], |_, _| 0);
+        assert_eq!((plans[0].lines.len(), plans[0].total().minor), (2, i64::MAX));
     }
 }
