@@ -322,6 +322,44 @@ mod tests {
         }
     }
 
+    /// The table of `docs/ledger.md`.
+    #[test]
+    fn each_step_of_a_commission_s_life_books_one_entry() {
+        use CommissionState::{Approved, Pending};
+        let mut old = Position::new();
+        for (state, owed, locked, expected) in [
+            (Pending, 10_000, 0, "expense:commission / liability:pending:anna 10000"),
+            (Approved, 10_000, 0, "liability:pending:anna / liability:approved:anna 10000"),
+            (Approved, 10_000, 10_000, "liability:approved:anna / liability:payable:anna 10000"),
+            (Approved, 8_000, 10_000, "receivable:clawback:anna / expense:commission 2000"),
+            (Approved, 8_000, 8_000, "liability:payable:anna / receivable:clawback:anna 2000"),
+        ] {
+            let new = commission_position(&partner(), state, owed, locked);
+            let shown: Vec<String> = transfers(&old, &new)
+                .iter()
+                .map(|t| format!("{} / {} {}", t.debit, t.credit, t.minor))
+                .collect();
+            assert_eq!(shown, [expected]);
+            old = new;
+        }
+        let mut old = Position::new();
+        for (step, expected) in [
+            (PayoutStep::Prepared, &[][..]),
+            (PayoutStep::Approved, &[]),
+            (PayoutStep::Exported, &["liability:payable:anna / transit 10000"]),
+            (PayoutStep::Settled, &["transit / cash 10000"]),
+        ] {
+            let new = payout_position(&partner(), step, 10_000);
+            let shown: Vec<String> = transfers(&old, &new)
+                .iter()
+                .map(|t| format!("{} / {} {}", t.debit, t.credit, t.minor))
+                .collect();
+            assert_eq!(shown, expected);
+            old = new;
+        }
+        assert_eq!(payout_position(&partner(), PayoutStep::Failed, 10_000), Position::new());
+    }
+
     #[test]
     fn account_names_read_back() {
         for account in [

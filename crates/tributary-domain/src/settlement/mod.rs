@@ -120,6 +120,66 @@ pub const DEFAULT_MOST_CUSTOMERS: u32 = 3;
 
 /// Settles one cluster. Neither the order of `facts` matters, nor how often one of them is given; the event id tells
 /// which are the same.
+///
+/// A shop names the partner of an order of 100.00; his plan pays 10 % of purchases. A refund of 30.00 came before the order:
+/// ```
+/// use tributary_domain::configuration::{Configuration, Partner, PartnerKind, Plan, Rate, Versions};
+/// use tributary_domain::fact::{Action, Fact, FactBody, Reversal, Subject, Verdict};
+/// use tributary_domain::ids::{
+///     BrandKey, DeduplicationKey, EventId, Goal, PartnerKey, PlanKey, SourceKey, TransactionId,
+/// };
+/// use tributary_domain::money::{Currency, Money};
+/// use tributary_domain::settlement::settle;
+/// use tributary_domain::time::{Span, Timestamp};
+///
+/// let (brand, anna) = (BrandKey::parse("acme").unwrap(), PartnerKey::parse("anna").unwrap());
+/// let (goal, tenth) = (Goal::parse("purchase").unwrap(), PlanKey::parse("tenth").unwrap());
+/// let eur = |text| Money::parse(text, Currency::parse("EUR").unwrap()).unwrap();
+/// let mut configuration = Configuration::default();
+/// configuration.plans.insert((brand.clone(), tenth.clone()), Versions::always(Plan {
+///     brand: brand.clone(),
+///     rules: vec![(goal.clone(), Rate::Percentage { ppm: 100_000 })],
+///     hold: Span::days(30),
+///     approves_automatically: false,
+/// }));
+/// configuration.partners.insert((brand.clone(), anna.clone()), Versions::always(Partner {
+///     brand: brand.clone(),
+///     name: "Anna".into(),
+///     kind: PartnerKind::Creator,
+///     parent: None,
+///     plan: Some(tenth),
+///     on_hold: false,
+///     active: true,
+///     minimum_payout: Vec::new(),
+/// }));
+///
+/// let order = TransactionId::parse("order-1").unwrap();
+/// let fact = |number, occurred_at, body| Fact {
+///     event_id: EventId::derive(occurred_at, &DeduplicationKey([number; 16])),
+///     brand: brand.clone(),
+///     source: SourceKey::parse("shop").unwrap(),
+///     occurred_at,
+///     subject: Subject::default(),
+///     body,
+/// };
+/// let facts = [
+///     fact(1, Timestamp(1_000), FactBody::Refund(Reversal { transaction: order.clone(), value: Some(eur("30")) })),
+///     fact(2, Timestamp(2_000), FactBody::Conversion(Action {
+///         goal,
+///         transaction: Some(order),
+///         value: Some(eur("100.00")),
+///         status: Some(Verdict::Approved),
+///         campaign: None,
+///         promo_code: None,
+///         named_partner: Some(anna.clone()),
+///         tracking: Default::default(),
+///     })),
+/// ];
+///
+/// let conversion = &settle(&facts, &configuration).conversions[0];
+/// assert_eq!((conversion.credits[0].minor, conversion.refunded), (10_000, 3_000));
+/// assert_eq!((conversion.commissions[0].granted, conversion.commissions[0].owed), (eur("10.00"), 700));
+/// ```
 #[must_use]
 pub fn settle(facts: &[Fact], configuration: &Configuration) -> Settlement {
     let mut seen = HashSet::with_capacity(facts.len());
