@@ -15,8 +15,8 @@ use tributary_domain::configuration::Model;
 use tributary_domain::fact::{Action, EventKind, Fact, FactBody, Subject, Touch, Verdict};
 use tributary_domain::identity::NodeKey;
 use tributary_domain::ids::{
-    BrandKey, CampaignKey, CommissionId, DeduplicationKey, EventId, Goal, LinkKey, PartnerKey, PlanKey, SourceKey,
-    SubjectHash, TransactionId, fingerprint,
+    BrandKey, CampaignKey, CommissionId, DeduplicationKey, EventId, Goal, LinkKey, PartnerKey, PlanKey,
+    SourceKey, SubjectHash, TransactionId, fingerprint,
 };
 use tributary_domain::ledger::{Account, CommissionState, Entry, Transfer, chain_hash};
 use tributary_domain::money::{Currency, Money};
@@ -119,8 +119,12 @@ impl World {
             goal: Goal::parse("purchase")?,
             plan: PlanKey::parse("standard")?,
             euro: Currency::parse("EUR")?,
-            campaigns: (0..20).map(|n| CampaignKey::parse(&format!("campaign_{n}"))).collect::<Result<_, _>>()?,
-            partners: (0..PARTNERS).map(|n| PartnerKey::parse(&format!("partner_{n}"))).collect::<Result<_, _>>()?,
+            campaigns: (0..20)
+                .map(|n| CampaignKey::parse(&format!("campaign_{n}")))
+                .collect::<Result<_, _>>()?,
+            partners: (0..PARTNERS)
+                .map(|n| PartnerKey::parse(&format!("partner_{n}")))
+                .collect::<Result<_, _>>()?,
             links: (0..PARTNERS).map(|n| LinkKey::parse(&format!("link_{n}"))).collect::<Result<_, _>>()?,
         };
         Ok(Self {
@@ -145,7 +149,8 @@ impl World {
 
     /// One batch of clicks of known and unknown visitors.
     fn clicks(&mut self, count: u64) -> Result<(), Failure> {
-        let facts: Vec<(u64, u64)> = (0..count).map(|place| (self.next + place, self.draw(self.customers))).collect();
+        let facts: Vec<(u64, u64)> =
+            (0..count).map(|place| (self.next + place, self.draw(self.customers))).collect();
         let visitors: Vec<NodeKey> = facts.iter().map(|(_, customer)| visitor_node(*customer)).collect();
         let mut clusters = self.writer.clusters_of_nodes(&visitors)?;
         let mut commit = self.commit(count);
@@ -163,13 +168,17 @@ impl World {
 
     /// One batch of conversions, each of a customer who clicked.
     fn conversions(&mut self, count: u64) -> Result<(), Failure> {
-        let facts: Vec<(u64, u64)> = (0..count).map(|place| (self.next + place, self.draw(self.customers))).collect();
+        let facts: Vec<(u64, u64)> =
+            (0..count).map(|place| (self.next + place, self.draw(self.customers))).collect();
         let begun = Instant::now();
         self.writer.known_events(&facts.iter().map(|(number, _)| event(*number)).collect::<Vec<_>>())?;
-        let nodes: Vec<NodeKey> =
-            facts.iter().flat_map(|(n, c)| [visitor_node(*c), node(b"customer", *c), node(b"order", *n)]).collect();
+        let nodes: Vec<NodeKey> = facts
+            .iter()
+            .flat_map(|(n, c)| [visitor_node(*c), node(b"customer", *c), node(b"order", *n)])
+            .collect();
         let mut known = self.writer.clusters_of_nodes(&nodes)?;
-        let mut wanted: Vec<ClusterId> = facts.iter().filter_map(|(_, c)| known.get(&visitor_node(*c))).copied().collect();
+        let mut wanted: Vec<ClusterId> =
+            facts.iter().filter_map(|(_, c)| known.get(&visitor_node(*c))).copied().collect();
         wanted.sort_unstable();
         wanted.dedup();
         let loaded = self.writer.load_clusters(&wanted)?;
@@ -180,9 +189,9 @@ impl World {
         let mut rollups: HashMap<RollupKey, RollupMeasures> = HashMap::new();
         for (number, customer) in facts {
             let cluster = *known.entry(visitor_node(customer)).or_insert(ClusterId(number));
-            if !known.contains_key(&node(b"customer", customer)) {
-                known.insert(node(b"customer", customer), cluster);
-                commit.nodes.push((node(b"customer", customer), cluster));
+            let person = node(b"customer", customer);
+            if known.insert(person, cluster).is_none() {
+                commit.nodes.push((person, cluster));
             }
             commit.nodes.push((node(b"order", number), cluster));
             commit.facts.push(self.keys.stored(number, cluster, self.keys.purchase(number, customer)));
@@ -216,10 +225,19 @@ impl World {
         }
     }
 
-    fn book(&mut self, line: &Commission, of: &Conversion, commit: &mut Commit, balances: &mut BTreeMap<Account, i64>) {
+    fn book(
+        &mut self,
+        line: &Commission,
+        of: &Conversion,
+        commit: &mut Commit,
+        balances: &mut BTreeMap<Account, i64>,
+    ) {
         let minor = line.owed;
-        let transfer =
-            Transfer { debit: Account::CommissionExpense, credit: Account::Approved(line.partner.clone()), minor };
+        let transfer = Transfer {
+            debit: Account::CommissionExpense,
+            credit: Account::Approved(line.partner.clone()),
+            minor,
+        };
         *balances.entry(transfer.debit.clone()).or_insert(0) += minor;
         *balances.entry(transfer.credit.clone()).or_insert(0) -= minor;
         self.entries += 1;
@@ -240,7 +258,14 @@ impl World {
 impl Keys {
     fn stored(&self, number: u64, cluster: ClusterId, fact: Fact) -> StoredFact {
         let received_at = at(number);
-        StoredFact { sequence: Sequence(number), cluster, way: Way::Webhook, received_at, outcome: Reason::Attributed, fact }
+        StoredFact {
+            sequence: Sequence(number),
+            cluster,
+            way: Way::Webhook,
+            received_at,
+            outcome: Reason::Attributed,
+            fact,
+        }
     }
 
     fn click(&self, number: u64, customer: u64) -> Fact {
@@ -278,7 +303,8 @@ impl Keys {
     }
 
     fn settled(&self, number: u64, touches: u64, first: u64) -> Conversion {
-        let places: Vec<usize> = (0..touches).map(|touch| ((first + 7 * touch) % PARTNERS) as usize).collect();
+        let places: Vec<usize> =
+            (0..touches).map(|touch| ((first + 7 * touch) % PARTNERS) as usize).collect();
         let campaign = &self.campaigns[number as usize % self.campaigns.len()];
         let credit = |place: &usize| Credit {
             touchpoint: event(number.saturating_sub(*place as u64 + 1)),

@@ -4,7 +4,9 @@
 use std::path::PathBuf;
 
 use tempfile::TempDir;
-use tributary_store::state::postgres::{PostgresConfigurationStore, PostgresStateReader, PostgresStateWriter};
+use tributary_store::state::postgres::{
+    PostgresConfigurationStore, PostgresStateReader, PostgresStateWriter,
+};
 use tributary_store::state::sqlite::{SqliteConfigurationStore, SqliteStateReader, SqliteStateWriter};
 use tributary_store::state::{ConfigurationStore, StateError, StateReader, StateWriter};
 use tributary_store::suite::postgres_server;

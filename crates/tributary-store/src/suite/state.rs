@@ -77,6 +77,7 @@ macro_rules! state_suite {
             the_set_up_is_saved_replaced_and_loaded
             a_changed_set_up_queues_what_it_concerns
             the_queue_follows_merges_and_empties
+            no_fact_slips_between_a_commit_and_a_changed_set_up
         }
     };
     (@cases $new_store:expr; $($case:ident)+) => {

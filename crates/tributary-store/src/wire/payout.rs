@@ -115,9 +115,13 @@ mod tests {
 
     #[test]
     fn every_step_is_found_by_its_name() {
-        for step in
-            [PayoutStep::Prepared, PayoutStep::Approved, PayoutStep::Exported, PayoutStep::Settled, PayoutStep::Failed]
-        {
+        for step in [
+            PayoutStep::Prepared,
+            PayoutStep::Approved,
+            PayoutStep::Exported,
+            PayoutStep::Settled,
+            PayoutStep::Failed,
+        ] {
             assert_eq!(parse_step(step.name()).unwrap(), step);
         }
     }

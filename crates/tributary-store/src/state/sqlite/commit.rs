@@ -117,9 +117,14 @@ fn merge(transaction: &Transaction<'_>, merges: &[(ClusterId, ClusterId)]) -> Re
         transaction
             .prepare_cached("UPDATE cluster_alias SET target = ?2 WHERE target = ?1")?
             .execute([source, target])?;
-        transaction.prepare_cached("INSERT INTO cluster_alias (source, target) VALUES (?1, ?2)")?.execute([source, target])?;
-        if transaction.prepare_cached("DELETE FROM resettle_queue WHERE cluster = ?1")?.execute([source])? > 0 {
-            transaction.prepare_cached("INSERT OR IGNORE INTO resettle_queue (cluster) VALUES (?1)")?.execute([target])?;
+        transaction
+            .prepare_cached("INSERT INTO cluster_alias (source, target) VALUES (?1, ?2)")?
+            .execute([source, target])?;
+        if transaction.prepare_cached("DELETE FROM resettle_queue WHERE cluster = ?1")?.execute([source])? > 0
+        {
+            transaction
+                .prepare_cached("INSERT OR IGNORE INTO resettle_queue (cluster) VALUES (?1)")?
+                .execute([target])?;
         }
     }
     Ok(())
@@ -138,14 +143,20 @@ fn update_outcomes(transaction: &Transaction<'_>, outcomes: &[(EventId, Reason)]
 fn change_conversions(transaction: &Transaction<'_>, changes: &[ConversionChange]) -> Result<(), StateError> {
     for change in changes {
         match change {
-            ConversionChange::Put { cluster, conversion } => put_conversion(transaction, *cluster, conversion)?,
+            ConversionChange::Put { cluster, conversion } => {
+                put_conversion(transaction, *cluster, conversion)?
+            }
             ConversionChange::Remove(event) => remove_conversion(transaction, *event)?,
         }
     }
     Ok(())
 }
 
-fn put_conversion(transaction: &Transaction<'_>, cluster: ClusterId, conversion: &Conversion) -> Result<(), StateError> {
+fn put_conversion(
+    transaction: &Transaction<'_>,
+    cluster: ClusterId,
+    conversion: &Conversion,
+) -> Result<(), StateError> {
     let cluster = stored_number(cluster.0)?;
     let settled = wire::conversion::encode(conversion).map_err(|error| unreadable("a conversion", &error))?;
     let mut insert = transaction.prepare_cached(
@@ -189,7 +200,11 @@ fn insert_credits(transaction: &Transaction<'_>, conversion: &Conversion) -> Res
     Ok(())
 }
 
-fn insert_commissions(transaction: &Transaction<'_>, cluster: i64, conversion: &Conversion) -> Result<(), StateError> {
+fn insert_commissions(
+    transaction: &Transaction<'_>,
+    cluster: i64,
+    conversion: &Conversion,
+) -> Result<(), StateError> {
     let mut insert = transaction.prepare_cached(
         "INSERT INTO commission (id, conversion, cluster, brand, partner, plan, currency, granted, owed, state, reason, \
          payable_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
@@ -304,7 +319,10 @@ fn add_balances(
     Ok(())
 }
 
-fn add_rollups(transaction: &Transaction<'_>, rollups: &[(RollupKey, RollupMeasures)]) -> Result<(), StateError> {
+fn add_rollups(
+    transaction: &Transaction<'_>,
+    rollups: &[(RollupKey, RollupMeasures)],
+) -> Result<(), StateError> {
     let mut add = transaction.prepare_cached(
         "INSERT INTO rollup (brand, hour, campaign, earner, currency, clicks, impressions, registrations_ppm, \
          qualifications_ppm, conversions_ppm, value, refunded, commission) \

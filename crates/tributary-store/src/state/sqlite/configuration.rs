@@ -44,7 +44,11 @@ impl ConfigurationStore for SqliteConfigurationStore {
         self.with(|connection| lookup::configuration_revision(connection))
     }
 
-    fn save_configuration(&self, entities: &[StoredEntity], resettle_from: Timestamp) -> Result<u64, StateError> {
+    fn save_configuration(
+        &self,
+        entities: &[StoredEntity],
+        resettle_from: Timestamp,
+    ) -> Result<u64, StateError> {
         self.with(|connection| save(connection, entities, resettle_from))
     }
 }
@@ -70,7 +74,11 @@ pub(super) fn load(connection: &Connection) -> Result<(u64, Vec<StoredEntity>), 
     Ok((revision, entities))
 }
 
-fn save(connection: &mut Connection, entities: &[StoredEntity], resettle_from: Timestamp) -> Result<u64, StateError> {
+fn save(
+    connection: &mut Connection,
+    entities: &[StoredEntity],
+    resettle_from: Timestamp,
+) -> Result<u64, StateError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
         let mut put = transaction.prepare_cached(
@@ -96,7 +104,8 @@ fn save(connection: &mut Connection, entities: &[StoredEntity], resettle_from: T
         [resettle_from.0],
     )?;
     let revision = lookup::configuration_revision(&transaction)? + 1;
-    transaction.execute("UPDATE configuration_revision SET revision = ?1", [rows::stored_number(revision)?])?;
+    transaction
+        .execute("UPDATE configuration_revision SET revision = ?1", [rows::stored_number(revision)?])?;
     transaction.commit()?;
     Ok(revision)
 }

@@ -46,7 +46,8 @@ pub(super) fn checkpoint(connection: &Connection) -> Result<Sequence, StateError
 
 /// The revision of the set-up.
 pub(super) fn configuration_revision(connection: &Connection) -> Result<u64, StateError> {
-    let found = first(connection, "SELECT revision FROM configuration_revision", [], |row| rows::number(row, 0))?;
+    let found =
+        first(connection, "SELECT revision FROM configuration_revision", [], |row| rows::number(row, 0))?;
     Ok(found.unwrap_or(0))
 }
 
@@ -100,7 +101,10 @@ pub(super) fn contents(connection: &Connection, cluster: ClusterId) -> Result<Cl
 }
 
 /// Minor units of these lines that payouts hold.
-pub(super) fn locked(connection: &Connection, lines: &[CommissionId]) -> Result<HashMap<CommissionId, i64>, StateError> {
+pub(super) fn locked(
+    connection: &Connection,
+    lines: &[CommissionId],
+) -> Result<HashMap<CommissionId, i64>, StateError> {
     let mut statement = connection.prepare_cached(
         "SELECT SUM(l.minor) FROM payout_line l CROSS JOIN payout p ON p.id = l.payout \
          WHERE l.commission = ?1 AND p.step <> 'failed'",

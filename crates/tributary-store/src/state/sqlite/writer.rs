@@ -65,7 +65,10 @@ impl StateWriter for SqliteStateWriter {
         lookup::clusters_of_nodes(&transaction, nodes)
     }
 
-    fn clusters_of_commissions(&mut self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, ClusterId>, StateError> {
+    fn clusters_of_commissions(
+        &mut self,
+        lines: &[CommissionId],
+    ) -> Result<HashMap<CommissionId, ClusterId>, StateError> {
         let mut statement = self.connection.prepare_cached(
             "SELECT COALESCE(a.target, c.cluster) FROM commission c LEFT JOIN cluster_alias a ON a.source = c.cluster \
              WHERE c.id = ?1",
@@ -96,7 +99,10 @@ impl StateWriter for SqliteStateWriter {
         Ok(with)
     }
 
-    fn load_clusters(&mut self, clusters: &[ClusterId]) -> Result<HashMap<ClusterId, ClusterContents>, StateError> {
+    fn load_clusters(
+        &mut self,
+        clusters: &[ClusterId],
+    ) -> Result<HashMap<ClusterId, ClusterContents>, StateError> {
         let transaction = self.connection.transaction()?;
         clusters.iter().map(|cluster| Ok((*cluster, lookup::contents(&transaction, *cluster)?))).collect()
     }
@@ -127,7 +133,12 @@ impl StateWriter for SqliteStateWriter {
              SELECT e.brand, e.number, e.hash FROM brands CROSS JOIN ledger_entry e \
              ON e.brand = brands.brand AND e.number = (SELECT MAX(number) FROM ledger_entry WHERE brand = brands.brand)",
             [],
-            |row| Ok((rows::brand(row, 0)?, ChainHead { number: rows::number(row, 1)?, hash: rows::array(row, 2)? })),
+            |row| {
+                Ok((
+                    rows::brand(row, 0)?,
+                    ChainHead { number: rows::number(row, 1)?, hash: rows::array(row, 2)? },
+                ))
+            },
         )?;
         Ok(heads.into_iter().collect())
     }

@@ -52,7 +52,10 @@ pub fn locks_are_the_sum_of_payouts_that_did_not_fail(stores: &dyn StateStores) 
     assert_eq!(writer.locked(&lines).unwrap(), HashMap::from([(one, 500), (two, 400)]));
     assert_eq!(lines.map(locked), [500, 400, 0]);
     let sums = reader.commission_sums().unwrap();
-    assert_eq!(sums.iter().map(|sum| (sum.lines, sum.owed, sum.locked)).collect::<Vec<_>>(), [(3, 1_800, 900)]);
+    assert_eq!(
+        sums.iter().map(|sum| (sum.lines, sum.owed, sum.locked)).collect::<Vec<_>>(),
+        [(3, 1_800, 900)]
+    );
 }
 
 /// Balances are sums of changes, negative ones too, per brand, account and currency.
@@ -72,8 +75,10 @@ pub fn balances_add_up_and_leave_out_zero(stores: &dyn StateStores) {
         change("acme", Account::CommissionExpense, "KWD", -9),
         change("acme", Account::Pending(anna()), "EUR", i64::MAX / 4),
     ];
-    let (_, reader) =
-        filled(stores, &[Commit { balances: first, ..next(0, 1) }, Commit { balances: second, ..next(1, 2) }]);
+    let (_, reader) = filled(
+        stores,
+        &[Commit { balances: first, ..next(0, 1) }, Commit { balances: second, ..next(1, 2) }],
+    );
     let euro = |minor| Money::new(minor, currency("EUR"));
     assert_eq!(
         reader.balances().unwrap(),
@@ -167,7 +172,12 @@ pub fn a_number_of_the_chain_is_given_once(stores: &dyn StateStores) {
     assert_eq!(reader.entries(&brand("acme"), 0, 100).unwrap(), entries);
 }
 
-fn chain(of: &str, numbers: std::ops::RangeInclusive<u64>, mut previous: [u8; 32], subject: &str) -> Vec<Entry> {
+fn chain(
+    of: &str,
+    numbers: std::ops::RangeInclusive<u64>,
+    mut previous: [u8; 32],
+    subject: &str,
+) -> Vec<Entry> {
     let link = |number| {
         let entry = entry(of, number, previous, subject);
         previous = entry.hash;

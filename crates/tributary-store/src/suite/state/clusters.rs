@@ -37,7 +37,10 @@ pub fn merges_carry_facts_nodes_conversions_and_lines(stores: &dyn StateStores) 
     };
     let (mut writer, reader) = filled(stores, &[first, merge]);
     let one = ClusterId(1);
-    assert_eq!(writer.clusters_of_nodes(&[node("one"), node("two")]).unwrap(), [(node("one"), one), (node("two"), one)].into());
+    assert_eq!(
+        writer.clusters_of_nodes(&[node("one"), node("two")]).unwrap(),
+        [(node("one"), one), (node("two"), one)].into()
+    );
     let lines = [line_id(3, "anna"), line_id(4, "anna"), line_id(9, "anna")];
     assert_eq!(writer.clusters_of_commissions(&lines).unwrap(), [(lines[0], one), (lines[1], one)].into());
     assert_eq!(writer.with_conversions(&[one]).unwrap(), [one].into());
@@ -46,34 +49,52 @@ pub fn merges_carry_facts_nodes_conversions_and_lines(stores: &dyn StateStores) 
     let mut contents = writer.load_clusters(&[one]).unwrap().remove(&one).unwrap();
     contents.facts.sort_by_key(|(fact, _)| fact.event_id);
     contents.booked.sort_by_key(|conversion| conversion.event_id);
-    assert_eq!(contents.facts.iter().map(|(fact, _)| fact.event_id).collect::<Vec<_>>(), [1, 2, 3, 4].map(event));
+    assert_eq!(
+        contents.facts.iter().map(|(fact, _)| fact.event_id).collect::<Vec<_>>(),
+        [1, 2, 3, 4].map(event)
+    );
     assert_eq!(contents.booked, [settled(3, 600), settled(4, 500)]);
     // An old number, as it may stand in a page that somebody kept open, still leads there.
     assert_eq!(reader.cluster(ClusterId(2)).unwrap().facts.len(), 4);
 
-    let clusters: Vec<_> = reader.facts_after(crate::log::Sequence(0), 10).unwrap().iter().map(|fact| fact.cluster).collect();
+    let clusters: Vec<_> =
+        reader.facts_after(crate::log::Sequence(0), 10).unwrap().iter().map(|fact| fact.cluster).collect();
     assert_eq!(clusters, [one; 4]);
-    let clusters: Vec<_> = reader.conversions(&Default::default(), None, 10).unwrap().iter().map(|(cluster, _)| *cluster).collect();
+    let clusters: Vec<_> = reader
+        .conversions(&Default::default(), None, 10)
+        .unwrap()
+        .iter()
+        .map(|(cluster, _)| *cluster)
+        .collect();
     assert_eq!(clusters, [one; 2]);
 }
 
 /// Merges in one commit and across commits, into larger and smaller numbers, named by old numbers, repeated.
 pub fn chains_of_merges_end_in_one_cluster(stores: &dyn StateStores) {
-    let facts = |numbers: std::ops::RangeInclusive<u64>| numbers.map(|n| stored(n, n, click(n))).collect::<Vec<_>>();
-    let merged = |pairs: &[(u64, u64)]| pairs.iter().map(|(from, into)| (ClusterId(*from), ClusterId(*into))).collect();
+    let facts =
+        |numbers: std::ops::RangeInclusive<u64>| numbers.map(|n| stored(n, n, click(n))).collect::<Vec<_>>();
+    let merged = |pairs: &[(u64, u64)]| {
+        pairs.iter().map(|(from, into)| (ClusterId(*from), ClusterId(*into))).collect()
+    };
     let (mut writer, reader) = filled(
         stores,
         &[
             Commit { facts: facts(1..=6), merges: merged(&[(5, 3), (3, 1)]), ..next(0, 6) },
             // A fact that is written under a number that is no longer one of today.
-            Commit { facts: vec![stored(7, 5, click(7))], merges: merged(&[(1, 6), (5, 6), (6, 6)]), ..next(6, 7) },
+            Commit {
+                facts: vec![stored(7, 5, click(7))],
+                merges: merged(&[(1, 6), (5, 6), (6, 6)]),
+                ..next(6, 7)
+            },
             Commit { facts: facts(8..=8), merges: merged(&[(3, 8)]), ..next(7, 8) },
         ],
     );
     let today: Vec<_> = reader.clusters_after(ClusterId(0), 10).unwrap();
     assert_eq!(today, [ClusterId(2), ClusterId(4), ClusterId(8)]);
     let loaded = writer.load_clusters(&today).unwrap();
-    let numbers = |cluster| loaded[&ClusterId(cluster)].facts.iter().map(|(fact, _)| fact.event_id).collect::<BTreeSet<_>>();
+    let numbers = |cluster| {
+        loaded[&ClusterId(cluster)].facts.iter().map(|(fact, _)| fact.event_id).collect::<BTreeSet<_>>()
+    };
     assert_eq!(numbers(8), [1, 3, 5, 6, 7, 8].map(event).into());
     assert_eq!(numbers(4), [event(4)].into());
 }
@@ -93,14 +114,16 @@ pub fn any_sequence_of_merges_agrees_with_sets(stores: &dyn StateStores) {
     };
     for number in 1..=FACTS {
         let mut commit = next(number - 1, number);
-        let joins = (number > 5 && draw(3) > 0).then(|| *sets.keys().nth(draw(sets.len() as u64) as usize).unwrap());
+        let joins =
+            (number > 5 && draw(3) > 0).then(|| *sets.keys().nth(draw(sets.len() as u64) as usize).unwrap());
         let cluster = joins.unwrap_or(number);
         commit.facts.push(stored(number, cluster, click(number)));
         commit.nodes.push((node(&number.to_string()), ClusterId(cluster)));
         sets.entry(cluster).or_default().insert(number);
         for _ in 0..draw(3) {
             let keys: Vec<u64> = sets.keys().copied().collect();
-            let (from, into) = (keys[draw(keys.len() as u64) as usize], keys[draw(keys.len() as u64) as usize]);
+            let (from, into) =
+                (keys[draw(keys.len() as u64) as usize], keys[draw(keys.len() as u64) as usize]);
             if from != into {
                 commit.merges.push((ClusterId(from), ClusterId(into)));
                 let moved = sets.remove(&from).unwrap();
@@ -111,9 +134,18 @@ pub fn any_sequence_of_merges_agrees_with_sets(stores: &dyn StateStores) {
     }
     let reader = stores.reader();
     let today = reader.clusters_after(ClusterId(0), 100).unwrap();
-    assert_eq!(today.iter().map(|cluster| cluster.0).collect::<Vec<_>>(), sets.keys().copied().collect::<Vec<_>>());
+    assert_eq!(
+        today.iter().map(|cluster| cluster.0).collect::<Vec<_>>(),
+        sets.keys().copied().collect::<Vec<_>>()
+    );
     for (cluster, numbers) in &sets {
-        let found: BTreeSet<_> = reader.cluster(ClusterId(*cluster)).unwrap().facts.iter().map(|(fact, _)| fact.event_id).collect();
+        let found: BTreeSet<_> = reader
+            .cluster(ClusterId(*cluster))
+            .unwrap()
+            .facts
+            .iter()
+            .map(|(fact, _)| fact.event_id)
+            .collect();
         assert_eq!(found, numbers.iter().map(|number| event(*number)).collect());
         let nodes: Vec<_> = numbers.iter().map(|number| node(&number.to_string())).collect();
         let led = writer.clusters_of_nodes(&nodes).unwrap();
@@ -144,17 +176,25 @@ pub fn conversions_are_put_replaced_and_removed(stores: &dyn StateStores) {
         ..next(3, 4)
     };
     let (mut writer, reader) = filled(stores, &[first, change]);
-    let all: Vec<_> = reader.conversions(&Default::default(), None, 10).unwrap().into_iter().map(|(_, c)| c).collect();
+    let all: Vec<_> =
+        reader.conversions(&Default::default(), None, 10).unwrap().into_iter().map(|(_, c)| c).collect();
     assert_eq!(all, [replaced.clone(), bare]);
     assert_eq!(reader.cluster(ClusterId(1)).unwrap().booked, [replaced]);
     assert!(reader.cluster(ClusterId(3)).unwrap().booked.is_empty());
 
-    let owed: BTreeMap<_, _> =
-        reader.commissions(&brand("acme"), None, 10).unwrap().into_iter().map(|row| (row.line.id, row.line.owed)).collect();
+    let owed: BTreeMap<_, _> = reader
+        .commissions(&brand("acme"), None, 10)
+        .unwrap()
+        .into_iter()
+        .map(|row| (row.line.id, row.line.owed))
+        .collect();
     assert_eq!(owed, [(line_id(1, "ben"), eur(300)), (line_id(1, "cleo"), eur(200))].into());
     assert_eq!(writer.clusters_of_commissions(&[line_id(1, "anna"), line_id(3, "anna")]).unwrap(), [].into());
     let credits = reader.credit_sums(&brand("acme"), None).unwrap();
-    assert_eq!(credits.iter().map(|sum| (sum.earner.as_str(), sum.value)).collect::<Vec<_>>(), [("anna", 6_000)]);
+    assert_eq!(
+        credits.iter().map(|sum| (sum.earner.as_str(), sum.value)).collect::<Vec<_>>(),
+        [("anna", 6_000)]
+    );
 }
 
 /// Whether a cluster must be settled: it holds an action, settled or not.
@@ -162,7 +202,10 @@ pub fn only_clusters_with_actions_have_conversions(stores: &dyn StateStores) {
     let (mut writer, _) = filled(
         stores,
         &[
-            Commit { facts: vec![stored(1, 1, click(1)), stored(2, 2, purchase(2)), stored(3, 3, click(3))], ..next(0, 3) },
+            Commit {
+                facts: vec![stored(1, 1, click(1)), stored(2, 2, purchase(2)), stored(3, 3, click(3))],
+                ..next(0, 3)
+            },
             Commit { merges: vec![(ClusterId(2), ClusterId(3))], ..next(3, 4) },
         ],
     );

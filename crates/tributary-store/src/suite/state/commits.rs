@@ -53,7 +53,9 @@ pub fn a_commit_by_an_older_set_up_is_refused(stores: &dyn StateStores) {
     let revision = stores.configuration().save_configuration(&[], Timestamp(i64::MAX)).unwrap();
     let commit = Commit { facts: vec![stored(2, 2, click(2))], ..next(1, 2) };
     match writer.commit(&commit) {
-        Err(StateError::ConfigurationMoved { expected, found }) => assert_eq!((expected, found), (0, revision)),
+        Err(StateError::ConfigurationMoved { expected, found }) => {
+            assert_eq!((expected, found), (0, revision))
+        }
         other => panic!("{other:?}"),
     }
     assert!(reader.fact(event(2)).unwrap().is_none());
@@ -147,7 +149,12 @@ pub fn facts_are_read_back_as_they_were_given(stores: &dyn StateStores) {
     let ids: Vec<EventId> = facts.iter().map(|fact| fact.fact.event_id).collect();
     let asked = [ids.clone(), vec![event(99)]].concat();
     assert_eq!(writer.known_events(&asked).unwrap(), ids.into_iter().collect());
-    let counts: Vec<_> = reader.fact_counts().unwrap().into_iter().map(|(b, kind, n)| (b.to_string(), kind.name(), n)).collect();
+    let counts: Vec<_> = reader
+        .fact_counts()
+        .unwrap()
+        .into_iter()
+        .map(|(b, kind, n)| (b.to_string(), kind.name(), n))
+        .collect();
     assert_eq!(counts, [("acme".to_owned(), "click", 2), ("acme".to_owned(), "conversion", 1)]);
 }
 
@@ -176,14 +183,20 @@ pub fn an_outcome_without_a_fact_is_refused(stores: &dyn StateStores) {
 
 /// Every text that the domain allows is kept to the byte, whatever its script, quotes or combining characters.
 pub fn any_text_that_the_domain_allows_is_kept_exactly(stores: &dyn StateStores) {
-    let texts = ["Zürich/№ 7 – „neu“", "e\u{301}", "é", "'; DROP TABLE fact; --", "订单-42", "🛒 %_\\", " x "];
+    let texts =
+        ["Zürich/№ 7 – „neu“", "e\u{301}", "é", "'; DROP TABLE fact; --", "订单-42", "🛒 %_\\", " x "];
     let mut commit = next(0, 100);
     for (number, text) in (1u64..).zip(texts) {
         let mut conversion = settled(number, 600);
         conversion.transaction = Some(transaction(text));
         commit.facts.push(stored(number, number, purchase(number)));
         commit.conversions.push(put(number, conversion));
-        let mut paid = payout(&format!("po-{text}"), vec![(line_id(number, "anna"), 1)], tributary_domain::fact::PayoutStep::Settled, number);
+        let mut paid = payout(
+            &format!("po-{text}"),
+            vec![(line_id(number, "anna"), 1)],
+            tributary_domain::fact::PayoutStep::Settled,
+            number,
+        );
         paid.reference = Some(text.to_owned());
         paid.plan.run = text.into();
         commit.payouts.push(paid);
@@ -193,7 +206,8 @@ pub fn any_text_that_the_domain_allows_is_kept_exactly(stores: &dyn StateStores)
     }
     let (_, reader) = filled(stores, std::slice::from_ref(&commit));
     for (number, text) in (1u64..).zip(texts) {
-        let filter = crate::state::ConversionFilter { transaction: Some(transaction(text)), ..Default::default() };
+        let filter =
+            crate::state::ConversionFilter { transaction: Some(transaction(text)), ..Default::default() };
         let found = reader.conversions(&filter, None, 10).unwrap();
         assert_eq!(found.iter().map(|(cluster, _)| cluster.0).collect::<Vec<_>>(), [number], "{text}");
         assert_eq!(reader.payouts(Some(text), 10).unwrap().len(), 1, "{text}");
@@ -240,10 +254,18 @@ fn everything(offset: u64, to: u64) -> Commit {
         nodes: vec![(node(&format!("n{number}")), ClusterId(number))],
         merges: vec![(ClusterId(number), ClusterId(500))],
         conversions: vec![put(number, settled(number + 1, 600))],
-        payouts: vec![payout(&format!("po_{number}"), vec![(line_id(number + 1, "anna"), 600)], step, number)],
+        payouts: vec![payout(
+            &format!("po_{number}"),
+            vec![(line_id(number + 1, "anna"), 600)],
+            step,
+            number,
+        )],
         entries: vec![first, second],
         balances: vec![((brand("acme"), Account::Transit, currency("EUR")), 100)],
-        rollups: vec![(rollup_key(number), RollupMeasures { clicks: 1, value: 10_000, ..RollupMeasures::default() })],
+        rollups: vec![(
+            rollup_key(number),
+            RollupMeasures { clicks: 1, value: 10_000, ..RollupMeasures::default() },
+        )],
         ..Commit::default()
     }
 }

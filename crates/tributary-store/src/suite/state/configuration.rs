@@ -1,5 +1,8 @@
 //! The set-up, and the queue of what must be settled again when it changes.
 
+use std::thread;
+use std::time::Duration;
+
 use tributary_domain::time::Timestamp;
 
 use super::StateStores;
@@ -28,17 +31,20 @@ pub fn the_set_up_is_saved_replaced_and_loaded(stores: &dyn StateStores) {
     let sealed = entity("source", "shop", i64::MIN, &[0, 0xff, b'\'', 0x80]);
     assert_eq!(configuration.configuration_revision().unwrap(), 0);
     let first = configuration.save_configuration(&[later.clone(), always.clone()], NOTHING).unwrap();
-    let second = configuration.save_configuration(&[sealed.clone()], NOTHING).unwrap();
+    let second = configuration.save_configuration(std::slice::from_ref(&sealed), NOTHING).unwrap();
     assert!(0 < first && first < second);
     let mut replaced = later;
     (replaced.body, replaced.applied_at) = (b"{\"tier\":\"conversion\"}".to_vec(), at(9));
-    let third = configuration.save_configuration(&[replaced.clone()], NOTHING).unwrap();
+    let third = configuration.save_configuration(std::slice::from_ref(&replaced), NOTHING).unwrap();
     assert_eq!(configuration.configuration_revision().unwrap(), third);
     let (revision, mut entities) = configuration.load_configuration().unwrap();
     entities.sort_by_key(|entity| (entity.kind.clone(), entity.effective_from));
     assert_eq!((revision, entities), (third, vec![always, replaced, sealed]));
     // Another connection, as that of another process, sees the same.
-    assert_eq!(stores.configuration().load_configuration().unwrap(), configuration.load_configuration().unwrap());
+    assert_eq!(
+        stores.configuration().load_configuration().unwrap(),
+        configuration.load_configuration().unwrap()
+    );
     assert_eq!(reader.queue_length().unwrap(), 0);
 }
 
@@ -98,4 +104,41 @@ pub fn the_queue_follows_merges_and_empties(stores: &dyn StateStores) {
     assert_eq!(writer.queued(10).unwrap(), [ClusterId(6)]);
     writer.commit(&Commit { resettled: vec![ClusterId(4)], ..commit(6, 6) }).unwrap();
     assert_eq!(reader.queue_length().unwrap(), 0);
+}
+
+/// While one saves set-ups and the other commits, every fact is either settled by the newest or waits to be.
+pub fn no_fact_slips_between_a_commit_and_a_changed_set_up(stores: &dyn StateStores) {
+    const FACTS: u64 = 60;
+    let mut writer = stores.writer().unwrap();
+    let configuration = stores.configuration();
+    let mut revision = 0;
+    let mut settled_by = Vec::new();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..20 {
+                configuration.save_configuration(&[], Timestamp(START)).unwrap();
+                thread::sleep(Duration::from_millis(2));
+            }
+        });
+        for number in 1..=FACTS {
+            let mut commit =
+                Commit { facts: vec![stored(number, number, purchase(number))], ..next(number - 1, number) };
+            loop {
+                commit.configuration_revision = revision;
+                match writer.commit(&commit) {
+                    Ok(()) => break,
+                    Err(StateError::ConfigurationMoved { found, .. }) => revision = found,
+                    Err(other) => panic!("{other}"),
+                }
+            }
+            settled_by.push(revision);
+        }
+    });
+    let last = stores.configuration().configuration_revision().unwrap();
+    assert_eq!(last, 20);
+    let queued = writer.queued(1_000).unwrap();
+    for (number, revision) in (1..).zip(settled_by) {
+        let waits = queued.contains(&ClusterId(number));
+        assert_eq!(waits, revision < last, "fact {number}, settled by {revision} of {last}");
+    }
 }

@@ -2,11 +2,13 @@
 
 use tributary_domain::attribution::{Earner, TouchKind};
 use tributary_domain::configuration::Model;
-use tributary_domain::fact::{Action, EventKind, Fact, FactBody, PayoutId, PayoutPlan, PayoutStep, Subject, Touch, Verdict};
+use tributary_domain::fact::{
+    Action, EventKind, Fact, FactBody, PayoutId, PayoutPlan, PayoutStep, Subject, Touch, Verdict,
+};
 use tributary_domain::identity::NodeKey;
 use tributary_domain::ids::{
-    BrandKey, CampaignKey, Channel, CommissionId, DeduplicationKey, EventId, Goal, LinkKey, PartnerKey, PlanKey,
-    SourceKey, SubjectHash, TransactionId, fingerprint,
+    BrandKey, CampaignKey, Channel, CommissionId, DeduplicationKey, EventId, Goal, LinkKey, PartnerKey,
+    PlanKey, SourceKey, SubjectHash, TransactionId, fingerprint,
 };
 use tributary_domain::ledger::{Account, CommissionState, Entry, Transfer, chain_hash};
 use tributary_domain::money::{Currency, Money};
@@ -63,7 +65,10 @@ pub(super) fn click(number: u64) -> Fact {
         brand: brand("acme"),
         source: SourceKey::parse("web").unwrap(),
         occurred_at: at(number),
-        subject: Subject { visitor: Some(SubjectHash(fingerprint(&[b"visitor", &number.to_be_bytes()]))), ..Subject::default() },
+        subject: Subject {
+            visitor: Some(SubjectHash(fingerprint(&[b"visitor", &number.to_be_bytes()]))),
+            ..Subject::default()
+        },
         body: FactBody::Click(Touch { link: Some(LinkKey::parse("spring").unwrap()), ..Touch::default() }),
     }
 }
@@ -82,7 +87,10 @@ pub(super) fn purchase(number: u64) -> Fact {
     };
     Fact {
         source: SourceKey::parse("shop").unwrap(),
-        subject: Subject { customer: Some(SubjectHash(fingerprint(&[b"customer", &number.to_be_bytes()]))), ..Subject::default() },
+        subject: Subject {
+            customer: Some(SubjectHash(fingerprint(&[b"customer", &number.to_be_bytes()]))),
+            ..Subject::default()
+        },
         body: FactBody::Conversion(action),
         ..click(number)
     }
@@ -177,9 +185,21 @@ pub(super) fn payout(id: &str, lines: Vec<(CommissionId, i64)>, step: PayoutStep
 
 /// An entry of a brand's chain, chained to `previous`: 1.00 EUR of expense owed to anna.
 pub(super) fn entry(of: &str, number: u64, previous: [u8; 32], subject: &str) -> Entry {
-    let transfer = Transfer { debit: Account::CommissionExpense, credit: Account::Approved(partner("anna")), minor: 100 };
+    let transfer = Transfer {
+        debit: Account::CommissionExpense,
+        credit: Account::Approved(partner("anna")),
+        minor: 100,
+    };
     let hash = chain_hash(&previous, number, &transfer, eur(100), subject, event(number));
-    Entry { brand: brand(of), number, transfer, amount: eur(100), subject: subject.to_owned(), cause: event(number), hash }
+    Entry {
+        brand: brand(of),
+        number,
+        transfer,
+        amount: eur(100),
+        subject: subject.to_owned(),
+        cause: event(number),
+        hash,
+    }
 }
 
 /// A commit that continues from `from`, at the first revision.
@@ -188,7 +208,10 @@ pub(super) fn next(from: u64, to: u64) -> Commit {
 }
 
 /// A writer and a reader of a store that holds `commits`.
-pub(super) fn filled(stores: &dyn StateStores, commits: &[Commit]) -> (Box<dyn StateWriter>, Box<dyn StateReader>) {
+pub(super) fn filled(
+    stores: &dyn StateStores,
+    commits: &[Commit],
+) -> (Box<dyn StateWriter>, Box<dyn StateReader>) {
     let mut writer = stores.writer().unwrap();
     for commit in commits {
         writer.commit(commit).unwrap();
