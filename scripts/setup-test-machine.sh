@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and this machine lacks; says nothing when there is nothing to do.
 #
-#   scripts/setup-test-machine.sh          for `make test`: a C compiler, the PostgreSQL server programs
+#   scripts/setup-test-machine.sh          for `make test`: a C compiler, the PostgreSQL server programs, Chromium
 #   scripts/setup-test-machine.sh --bench  for `make bench` as well: nginx and wrk
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +19,7 @@ packages=()
 have cc || packages+=(gcc libc6-dev)
 have curl || packages+=(curl)
 have_postgres || packages+=(postgresql)
+have chromium || have chromium-browser || have google-chrome || packages+=(chromium)
 if [ "${1:-}" = --bench ]; then
     have nginx || [ -x /usr/sbin/nginx ] || packages+=(nginx-light)
     have wrk || packages+=(wrk)
