@@ -116,7 +116,9 @@ fn by_node(
                 || (fact.body.transaction().is_none() && fact.subject.click_id.as_ref().is_some_and(|c| c.as_str() == id))
         };
         let mut named: Vec<&Fact> = contents.facts.iter().map(|(fact, _)| fact).filter(|fact| names(fact)).collect();
-        named.sort_by_key(|fact| (fact.body.action().is_none(), fact.occurred_at, fact.event_id));
+        // An order number names its conversion before what was said about it, a click id the click before what it led to.
+        let by_click = |fact: &Fact| fact.body.transaction().is_none();
+        named.sort_by_key(|fact| (fact.body.action().is_none() != by_click(fact), fact.occurred_at, fact.event_id));
         if let Some(fact) = named.first() {
             return state.fact(fact.event_id);
         }

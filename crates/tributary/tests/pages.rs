@@ -1,0 +1,189 @@
+//! The pages and figures for readers, asked of the real server: who may read, and that every place shows the same numbers.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where its own set-up fails"
+)]
+
+mod harness;
+
+use harness::sender::events as send;
+use harness::{Installation, Server, timestamp_ago};
+use serde_json::{Value, json};
+
+const PAGES: [&str; 5] = ["/", "/conversions", "/explain", "/explain/nobody", "/?brand=acme"];
+const FIGURES: [&str; 5] =
+    ["/v1/funnel", "/v1/partners", "/v1/balances", "/v1/conversions", "/v1/explain/nobody"];
+
+/// Two clicks, an approved and a pending order, one of them with a number that would be markup, and a conflict.
+fn told(installation: &Installation) -> Server {
+    let server = installation.serve();
+    server.http.click("anna-summer");
+    let events = json!([
+        {"event_type": "click", "event_id": "k1", "link": "anna-summer", "customer_id": "c1", "timestamp": timestamp_ago(900)},
+        {"event_type": "registration", "goal": "registration", "transaction_id": "r1", "customer_id": "c1"},
+        {"event_type": "conversion", "event_id": "o1", "goal": "purchase", "transaction_id": "<b>1</b>/..", "customer_id": "c1",
+         "value": "1234.50", "currency": "EUR", "status": "approved"},
+        {"event_type": "conversion", "goal": "purchase", "transaction_id": "order-2", "customer_id": "c1", "value": "10",
+         "currency": "KWD"},
+    ]);
+    assert_eq!(send(&server.http, "shop", events.to_string()).status, 202);
+    let other = json!({"event_type": "conversion", "event_id": "o1", "goal": "purchase", "transaction_id": "<b>1</b>/..",
+         "customer_id": "c1", "value": "1", "currency": "EUR"});
+    send(&server.http, "shop", other.to_string()).refused(409, "payload_conflict");
+    server.settled();
+    server
+}
+
+fn counts(funnel: &Value) -> Vec<u64> {
+    let stages = funnel["brands"][0]["stages"].as_array().unwrap();
+    stages.iter().map(|stage| stage["count"].as_u64().unwrap()).collect()
+}
+
+#[test]
+fn only_this_machine_reads_money_without_a_token() {
+    let installation = Installation::set_up();
+    let server = installation.serve();
+    for path in PAGES.into_iter().chain(FIGURES) {
+        assert!(matches!(server.http.get(path).status, 200 | 404), "{path}");
+        for (name, value) in [("x-forwarded-for", "203.0.113.9"), ("host", "rebound.example")] {
+            let answer = server.http.send("GET", path, &[(name, value)], b"");
+            assert_eq!(answer.status, 403, "{path} {name}");
+            let is_json = answer.header("content-type") == Some("application/json");
+            assert_eq!(is_json, path.starts_with("/v1/"), "{path}");
+            assert!(!answer.body.contains("acme"), "{path} gives figures away");
+        }
+    }
+    assert_eq!(server.http.post("/session", &[], "token=guess").status, 403);
+    let readable = server.http.send("GET", "/v1/reasons", &[("x-forwarded-for", "203.0.113.9")], b"");
+    assert_eq!(readable.status, 200, "what is no money is open");
+}
+
+#[test]
+fn every_answer_forbids_scripts_frames_and_storing() {
+    let installation = Installation::set_up();
+    let server = installation.serve();
+    let refused = server.http.send("GET", "/", &[("via", "1.1 proxy")], b"");
+    let answers = PAGES.into_iter().chain(FIGURES).map(|path| server.http.get(path));
+    for answer in answers.chain([refused]) {
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+        assert!(!policy.contains("script-src") && !policy.contains("unsafe"), "{policy}");
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("x-frame-options", "DENY"),
+            ("cache-control", "no-store"),
+        ] {
+            assert_eq!(answer.header(name), Some(value));
+        }
+    }
+}
+
+#[test]
+fn a_page_and_the_json_show_the_same_numbers() {
+    let installation = Installation::set_up();
+    let server = told(&installation);
+    let page = server.http.get("/").body;
+    let funnel = server.http.get("/v1/funnel").json();
+    assert_eq!(funnel["as_of"]["lag"], 0);
+    assert_eq!(counts(&funnel), [2, 1, 0, 2, 1, 0]);
+    let shown: Vec<u64> = page
+        .split("<span class=\"big\">")
+        .skip(1)
+        .map(|rest| rest.split('<').next().unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(shown, counts(&funnel));
+
+    let partners = server.http.get("/v1/partners?brand=acme").json();
+    let rows = partners["partners"].as_array().unwrap();
+    let earned: Vec<&str> = rows.iter().map(|row| row["earned"]["amount"].as_str().unwrap()).collect();
+    assert_eq!(earned, ["124.95", "1.000"]);
+    assert!(rows.iter().all(|row| row["agrees_with_ledger"] == true), "{partners}");
+    for text in ["124.95 EUR", "1.000 KWD", "1 conflict<", "1,234.50 EUR", "lag <strong>0</strong>"] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(page.contains("&lt;b&gt;1&lt;/b&gt;/..") && !page.contains("<b>1"));
+
+    let balances = server.http.get("/v1/balances").json();
+    let rows = balances["balances"].as_array().unwrap();
+    for currency in ["EUR", "KWD"] {
+        let mine = rows.iter().filter(|row| row["currency"] == currency);
+        let thousandths: i64 = mine
+            .map(|row| {
+                let (whole, part) = row["amount"].as_str().unwrap().split_once('.').unwrap();
+                let size: i64 = format!("{}{part:0<3}", whole.trim_start_matches('-')).parse().unwrap();
+                if whole.starts_with('-') { -size } else { size }
+            })
+            .sum();
+        assert_eq!(thousandths, 0, "{currency}: {balances}");
+    }
+}
+
+#[test]
+fn any_id_is_explained_on_a_page_and_as_json() {
+    let installation = Installation::set_up();
+    let server = told(&installation);
+    let conversion = server.conversion("order-2");
+    let event = conversion["event_id"].as_str().unwrap();
+    let line = conversion["commissions"][0]["id"].as_str().unwrap();
+    for id in [event, line, "order-2", "%3Cb%3E1%3C%2Fb%3E%2F.."] {
+        let page = server.http.get(&format!("/explain?id={id}"));
+        assert_eq!(page.status, 200, "{id}");
+        assert!(page.body.contains("How the value was shared") && !page.body.contains("<b>1"), "{id}");
+        let figures = server.http.get(&format!("/v1/explain?id={id}"));
+        assert_eq!(figures.status, 200);
+        assert_eq!(figures.json()["sections"][0]["title"], "What arrived");
+    }
+    assert_eq!(server.http.get(&format!("/explain/{event}")).status, 200);
+    for path in ["/explain/no-such-order", "/v1/explain/no-such-order"] {
+        let answer = server.http.get(path);
+        assert_eq!(answer.status, 404, "{path}");
+        assert!(answer.body.contains("No event, click, transaction, commission or payout has this id."));
+    }
+}
+
+#[test]
+fn conversions_are_paged_and_filtered() {
+    let installation = Installation::set_up();
+    let server = told(&installation);
+    let mut seen = Vec::new();
+    let mut path = "/v1/conversions?limit=1".to_owned();
+    loop {
+        let answer = server.http.get(&path).json();
+        seen.extend(answer["conversions"].as_array().unwrap().iter().map(|row| row["goal"].to_string()));
+        let Some(next) = answer["next"].as_str() else { break };
+        path = format!("/v1/conversions?limit=1&after={next}");
+    }
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    assert_eq!(server.conversions("partner=anna").len(), 3);
+    assert_eq!(server.conversions("partner=bert").len(), 0);
+    assert_eq!(server.conversions("transaction=order-2&brand=acme&source=shop").len(), 1);
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused_with_the_parameter() {
+    let installation = Installation::set_up();
+    let server = installation.serve();
+    for query in [
+        "/v1/conversions?transactoin=1",
+        "/v1/conversions?limit=0",
+        "/v1/conversions?limit=1001",
+        "/v1/conversions?after=x",
+        "/v1/conversions?period=2026-13",
+        "/v1/conversions?brand=a%20b",
+        "/v1/conversions?brand=a&brand=b",
+        "/v1/funnel?brand=%2F",
+        "/v1/partners?since=1",
+        "/v1/explain",
+    ] {
+        let answer = server.http.get(query).refused(422, "invalid_field");
+        assert!(answer.json()["reason"]["field"].is_string(), "{query}");
+    }
+    let long = format!("/v1/explain/{}", "x".repeat(257));
+    server.http.get(&long).refused(422, "invalid_field");
+    assert_eq!(server.http.get("/?brand=a%20b").status, 422);
+    assert_eq!(server.http.post("/v1/funnel", &[], "{}").status, 405);
+}
