@@ -11,7 +11,7 @@ use axum::Router;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tributary_domain::time::Span;
-use tributary_store::log::{Log, LogSettings};
+use tributary_store::log::{Log, LogEngine, LogSettings};
 
 use crate::edge::health::Readiness;
 use crate::edge::imports::Imports;
@@ -50,10 +50,21 @@ impl Server {
     /// # Errors
     /// When any of that fails; nothing is left running then.
     pub async fn start(settings: &Settings) -> anyhow::Result<Self> {
+        Self::start_through(settings, |engine| engine).await
+    }
+
+    /// The same with something of the caller's between the doors and the log, such as a measurement.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_through(
+        settings: &Settings,
+        through: impl FnOnce(Box<dyn LogEngine>) -> Box<dyn LogEngine>,
+    ) -> anyhow::Result<Self> {
         let storage = Storage::of(settings);
         storage.create_directory()?;
         let keyring = storage.keyring()?;
-        let log_engine = storage.log_engine()?;
+        let log_engine = through(storage.log_engine()?);
         let has_engine = settings.has_role(Role::Engine);
         // Opening the writer migrates the state; readers need it to be there.
         let state_writer = storage.state_writer();
@@ -93,7 +104,9 @@ impl Server {
             state: state_reader,
             log: log_reader.clone(),
             configuration: configuration.clone(),
-            access: ReadAccess::Loopback,
+            access: settings.api.read_token.as_ref().map_or(ReadAccess::Loopback, |token| {
+                ReadAccess::Token(token.as_str().to_owned())
+            }),
         });
         let listener = TcpListener::bind(settings.listen)
             .await

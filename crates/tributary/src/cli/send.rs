@@ -147,7 +147,8 @@ pub(crate) fn secret_of(source: &str, settings: &SettingsArgs) -> Result<String,
     String::from_utf8(sender.secret.0).map_err(|_| Failure::new("the source's secret is not text"))
 }
 
-/// The event as canonical JSON. `unique` makes two runs two events.
+/// The event as canonical JSON. `unique` makes two runs two events, unless the caller names the event himself: then
+/// all that is made up follows from that name, so that sending it again is sending the same.
 fn body(args: &SendArgs, sender: &Sender, now: Timestamp, unique: &str) -> Result<String, Failure> {
     let Some(kind) = EventKind::from_name(&args.event) else {
         let close = nearest(&args.event, EventKind::ALL.map(EventKind::name)).unwrap_or_default();
@@ -157,6 +158,8 @@ fn body(args: &SendArgs, sender: &Sender, now: Timestamp, unique: &str) -> Resul
         ))
         .hint("a step of your own is a goal: tributary send conversion --field goal=deposit"));
     };
+    let named = args.field.iter().find_map(|pair| pair.strip_prefix("event_id="));
+    let unique = named.unwrap_or(unique);
     let mut fields = Map::new();
     let mut put = |name: &str, value: Option<String>| {
         if let Some(value) = value {
@@ -165,7 +168,7 @@ fn body(args: &SendArgs, sender: &Sender, now: Timestamp, unique: &str) -> Resul
     };
     put("event_type", Some(kind.name().to_owned()));
     put("event_id", Some(format!("test-{unique}")));
-    put("timestamp", Some(now.to_string()));
+    put("timestamp", named.is_none().then(|| now.to_string()));
     put("customer_id", args.customer.clone().or_else(|| Some(format!("test-customer-{unique}"))));
     let transaction = || matches!(kind, EventKind::Conversion).then(|| format!("test-order-{unique}"));
     put("transaction_id", args.transaction.clone().or_else(transaction));
@@ -304,6 +307,14 @@ mod tests {
         ] {
             assert_eq!(body[name], value, "{name}");
         }
+    }
+
+    #[test]
+    fn an_event_with_a_name_is_the_same_whenever_it_is_sent() {
+        let args = args("conversion --value 50 --field event_id=try-1");
+        let body = |at, unique| body(&args, &sender(Some("EUR")), Timestamp(at), unique).unwrap();
+        assert_eq!(body(1, "a"), body(2, "b"));
+        assert!(body(1, "a").contains(r#""event_id":"try-1""#));
     }
 
     #[test]

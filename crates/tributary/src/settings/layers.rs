@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 use toml::{Table, Value};
 
-use super::types::{DatabaseUrl, LogFormat, LogSettings, Role, Settings};
+use super::types::{ApiSettings, DatabaseUrl, LogFormat, LogSettings, ReadToken, Role, Settings};
 use super::{DEFAULT_FILE, FILE_VARIABLE, MASTER_KEY_VARIABLE};
 use crate::nearest::nearest;
 
@@ -288,6 +288,7 @@ impl Merged {
             master_key_file: self.optional("master_key_file", path)?,
             limits: self.section("limits")?,
             edge: self.section("edge")?,
+            api: ApiSettings { read_token: self.optional("api.read_token", ReadToken::parse)? },
             engine: self.section("engine")?,
             log: LogSettings {
                 format: self.required("log.format", |name| {
@@ -312,6 +313,7 @@ impl Merged {
             Some(text) if key.ends_with("_url") && !text.is_empty() => {
                 DatabaseUrl::parse(text).map_or_else(|_| "\"...\"".to_owned(), |url| format!("\"{url}\""))
             }
+            Some(text) if key.ends_with("_token") && !text.is_empty() => "\"...\"".to_owned(),
             _ => value.to_string(),
         };
         self.0

@@ -9,7 +9,8 @@ mod types;
 
 pub use layers::{Effective, Layers, Origin, SettingsError, environment_name, load};
 pub use types::{
-    DatabaseUrl, EdgeSettings, EngineSettings, Limits, LogFormat, LogSettings, Role, Settings, TestSettings,
+    ApiSettings, DatabaseUrl, EdgeSettings, EngineSettings, Limits, LogFormat, LogSettings, ReadToken, Role,
+    Settings, TestSettings,
 };
 
 #[cfg(test)]

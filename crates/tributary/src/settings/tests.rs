@@ -96,4 +96,10 @@ fn passwords_are_never_shown() {
     assert!(!shown.contains("hush"), "{shown}");
     assert!(shown.contains("postgres://db:5432/shop"));
     assert_eq!(settings.database_url.unwrap().as_str(), "postgres://me:hush@db:5432/shop");
+    let (settings, effective) = load(&file("[api]\nread_token = 'hush-hush-hush-hush'")).unwrap();
+    let shown = format!("{settings:?} {effective:?}");
+    assert!(!shown.contains("hush"), "{shown}");
+    assert_eq!(settings.api.read_token.unwrap().as_str(), "hush-hush-hush-hush");
+    let short = refusal(&file("[api]\nread_token = 'hush'"));
+    assert!(short.contains("at least 16 characters") && !short.contains("hush"), "{short}");
 }

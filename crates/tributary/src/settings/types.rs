@@ -25,6 +25,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How the edge judges requests.
     pub edge: EdgeSettings,
+    /// Who may read pages and figures.
+    pub api: ApiSettings,
     /// How the engine works through the log.
     pub engine: EngineSettings,
     /// What is written about the running process.
@@ -44,6 +46,7 @@ impl Default for Settings {
             master_key_file: None,
             limits: Limits::default(),
             edge: EdgeSettings::default(),
+            api: ApiSettings::default(),
             engine: EngineSettings::default(),
             log: LogSettings::default(),
             test: TestSettings::default(),
@@ -107,6 +110,45 @@ pub struct EdgeSettings {
 impl Default for EdgeSettings {
     fn default() -> Self {
         Self { future_tolerance_seconds: 300 }
+    }
+}
+
+/// Who may read pages and figures.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct ApiSettings {
+    /// What a reader from another machine must know; `None` lets only this machine read.
+    pub read_token: Option<ReadToken>,
+}
+
+/// The token that lets other machines read. Printing it shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReadToken(String);
+
+impl ReadToken {
+    /// Fewest characters: a token is guessed over the network, not read off a disk.
+    const FEWEST: usize = 16;
+
+    /// Accepts tokens of at least 16 characters; answers what is wrong with others.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.chars().count() < Self::FEWEST {
+            return Err(format!(
+                "expected at least {} characters; `openssl rand -hex 32` makes some",
+                Self::FEWEST
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The token itself, for comparing.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for ReadToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReadToken(..)")
     }
 }
 
