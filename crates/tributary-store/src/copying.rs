@@ -2,14 +2,10 @@
 
 use std::ffi::c_int;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use thiserror::Error;
-
-/// How long a lock on the database is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Why a database could not be copied.
 #[derive(Debug, Error)]
@@ -31,9 +27,9 @@ pub fn copy_sqlite(from: &Path, to: &Path) -> Result<(), CopyError> {
     let source =
         Connection::open_with_flags(from, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)
             .map_err(failed)?;
-    source.busy_timeout(PATIENCE).map_err(failed)?;
+    source.busy_timeout(Duration::from_secs(30)).map_err(failed)?;
     let mut target = Connection::open(to).map_err(failed)?;
-    let backup = Backup::new(&source, &mut target).map_err(failed)?;
+    let backup = rusqlite::backup::Backup::new(&source, &mut target).map_err(failed)?;
     // All pages in one step: a copy that let writers in between would have to begin again after each of their commits.
     backup.run_to_completion(c_int::MAX, Duration::from_millis(50), None).map_err(failed)
 }
