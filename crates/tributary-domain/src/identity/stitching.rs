@@ -266,6 +266,10 @@ impl Groups {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
     use crate::fact::{Subject, Touch};
     use crate::ids::{BrandKey, DeduplicationKey, SourceKey, fingerprint};
@@ -370,5 +374,57 @@ mod tests {
         assert_eq!(persons(&["v:1", "c:A v:1", "c:B v:1", "c:C v:1", "c:D v:1"]), "-abcd");
         assert_eq!(persons(&["c:A e:m", "c:B e:m"]), "aa");
         assert_eq!(persons(&["c:A e:m", "c:B e:m", "c:C e:m", "c:D e:m"]), "abcd");
+    }
+
+    fn any_row() -> impl Strategy<Value = String> {
+        let pick = |words: &[&'static str]| prop::sample::select(words.to_vec());
+        let customer = pick(&["", "", "c:A", "c:B", "c:C", "c:D"]);
+        let device = pick(&["", "v:1", "v:2", "v:3"]);
+        let (email, click) = (pick(&["", "", "e:m", "e:n"]), pick(&["", "", "k:x", "k:y"]));
+        (customer, device, email, click).prop_map(|(c, v, e, k)| format!("{c} {v} {e} {k}"))
+    }
+
+    /// The customers that e-mail addresses within the bound of three make one, worked out the slow way.
+    fn accounts(rows: &[&str]) -> BTreeMap<String, BTreeSet<String>> {
+        let word =
+            |row: &str, of: &str| row.split_whitespace().find(|w| w.starts_with(of)).map(str::to_owned);
+        let customers: BTreeSet<String> = rows.iter().filter_map(|row| word(row, "c:")).collect();
+        let mut accounts: BTreeMap<String, BTreeSet<String>> =
+            customers.iter().map(|customer| (customer.clone(), BTreeSet::from([customer.clone()]))).collect();
+        for email in ["e:m", "e:n"] {
+            let direct = rows.iter().filter(|row| word(row, "e:").as_deref() == Some(email));
+            let users: BTreeSet<String> = direct.clone().filter_map(|row| word(row, "c:")).collect();
+            let clicks: BTreeSet<String> = direct.filter_map(|row| word(row, "k:")).collect();
+            let through_clicks =
+                rows.iter().filter(|row| word(row, "k:").is_some_and(|click| clicks.contains(&click)));
+            let seen: BTreeSet<String> =
+                users.iter().cloned().chain(through_clicks.filter_map(|row| word(row, "c:"))).collect();
+            if seen.len() <= 3 {
+                let joined: BTreeSet<String> = users.iter().flat_map(|user| accounts[user].clone()).collect();
+                for customer in &joined {
+                    accounts.insert(customer.clone(), joined.clone());
+                }
+            }
+        }
+        accounts
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn customers_are_one_person_exactly_when_e_mail_addresses_say_so(rows in prop::collection::vec(any_row(), 1..14)) {
+            let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+            let found: Vec<char> = persons(&rows).chars().collect();
+            let accounts = accounts(&rows);
+            let customer = |row: &str| row.split_whitespace().find(|word| word.starts_with("c:")).map(str::to_owned);
+            for (one, row) in rows.iter().enumerate() {
+                for (other, other_row) in rows.iter().enumerate() {
+                    if let (Some(mine), Some(his)) = (customer(row), customer(other_row)) {
+                        prop_assert_eq!(found[one] == found[other], accounts[&mine].contains(&his), "{} and {}", row, other_row);
+                    }
+                }
+            }
+        }
     }
 }
