@@ -6,6 +6,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::money::Currency;
 use crate::time::Timestamp;
 
 /// Why a text is not an identifier.
@@ -246,10 +247,22 @@ impl fmt::Debug for SubjectHash {
 pub struct CommissionId(pub EventId);
 
 impl CommissionId {
-    /// Derives the id; one conversion grants a partner at most one line per plan and goal.
+    /// Derives the id; one conversion grants a partner at most one line per plan and currency. A plan that comes to pay in another
+    /// currency grants another line: what payouts hold of the former one stays in the former currency's books.
     #[must_use]
-    pub fn derive(conversion: EventId, occurred_at: Timestamp, partner: &PartnerKey, plan: &PlanKey) -> Self {
-        let unique = fingerprint(&[&conversion.0, partner.as_str().as_bytes(), plan.as_str().as_bytes()]);
+    pub fn derive(
+        conversion: EventId,
+        occurred_at: Timestamp,
+        partner: &PartnerKey,
+        plan: &PlanKey,
+        currency: Currency,
+    ) -> Self {
+        let unique = fingerprint(&[
+            &conversion.0,
+            partner.as_str().as_bytes(),
+            plan.as_str().as_bytes(),
+            currency.code().as_bytes(),
+        ]);
         Self(EventId::from_parts(occurred_at, &unique))
     }
 }
@@ -305,5 +318,16 @@ mod tests {
         assert!(matches!(&text[19..20], "8" | "9" | "a" | "b"));
         assert_eq!(EventId::parse(&text).unwrap(), id);
         assert_eq!(u64::from_str_radix(&text.replace('-', "")[..12], 16).unwrap(), at.milliseconds());
+    }
+
+    #[test]
+    fn commission_lines_in_two_currencies_are_two_lines() {
+        let at = Timestamp(1_768_471_200_000_000);
+        let conversion = EventId::from_parts(at, &[1; 16]);
+        let (anna, plan) = (PartnerKey::parse("anna").unwrap(), PlanKey::parse("standard").unwrap());
+        let line =
+            |code| CommissionId::derive(conversion, at, &anna, &plan, Currency::parse(code).unwrap());
+        assert_eq!(line("EUR"), line("EUR"));
+        assert_ne!(line("EUR"), line("USD"));
     }
 }

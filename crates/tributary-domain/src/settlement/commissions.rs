@@ -107,7 +107,7 @@ impl Cluster<'_> {
             Verdict::Pending => (left, CommissionState::Pending, Reason::AwaitingApproval),
         };
         Commission {
-            id: CommissionId::derive(conversion.event_id, at, partner, key),
+            id: CommissionId::derive(conversion.event_id, at, partner, key, granted.currency),
             partner: partner.clone(),
             plan: key.clone(),
             granted,

@@ -1,9 +1,10 @@
 //! From what should be to what must be booked.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use tributary_domain::ids::{CommissionId, EventId};
-use tributary_domain::ledger::{Position, commission_position};
+use tributary_domain::ids::{BrandKey, CommissionId, EventId, PartnerKey};
+use tributary_domain::ledger::{CommissionState, Position, commission_position};
+use tributary_domain::money::Currency;
 use tributary_domain::reason::Reason;
 use tributary_domain::settlement::{Commission, Conversion, Settlement};
 use tributary_store::state::{ClusterContents, ClusterId, Commit, ConversionChange};
@@ -16,6 +17,10 @@ pub(super) struct Difference<'a> {
     pub(super) commit: &'a mut Commit,
     pub(super) books: &'a mut Books,
     pub(super) rollups: &'a mut Rollups,
+    /// Events that came in this step: they are stored with their outcome, not changed afterwards.
+    pub(super) arrived: &'a HashSet<EventId>,
+    /// Lines whose money was looked at.
+    pub(super) visited: HashSet<CommissionId>,
 }
 
 /// The commission lines of conversions.
@@ -28,7 +33,10 @@ impl Difference<'_> {
     pub(super) fn outcomes(&mut self, before: &ClusterContents, settlement: &Settlement) {
         let old: HashMap<EventId, Reason> =
             before.facts.iter().map(|(fact, outcome)| (fact.event_id, *outcome)).collect();
-        let changed = settlement.outcomes.iter().filter(|(event, outcome)| old.get(event) != Some(outcome));
+        let changed = settlement
+            .outcomes
+            .iter()
+            .filter(|(event, outcome)| !self.arrived.contains(event) && old.get(event) != Some(outcome));
         self.commit.outcomes.extend(changed.copied());
     }
 
@@ -50,6 +58,7 @@ impl Difference<'_> {
             let old = booked.remove(&new.event_id);
             let locks_move = new.commissions.iter().any(|line| lock_changes.contains_key(&line.id));
             if old.as_ref() == Some(&new) && !locks_move {
+                self.visited.extend(new.commissions.iter().map(|line| line.id));
                 continue;
             }
             let locks = Locks { before: locked, changes: lock_changes };
@@ -81,20 +90,47 @@ impl Difference<'_> {
             let (before, after) = (old_lines.get(&id), new_lines.get(&id));
             let Some(any) = after.or(before) else { continue };
             let subject = id.to_string();
+            // A line of a conversion that arrived in this step came with it; anything else changed by the newest arrival.
+            let cause = match (before, new) {
+                (None, Some(new)) if self.arrived.contains(&new.event_id) => new.event_id,
+                _ => cause,
+            };
             let posting = Posting { brand, currency: any.granted.currency, subject: &subject, cause };
             let (lock_before, lock_after) = locks.of(id);
-            let old_position = position(before, any, lock_before);
-            let new_position = position(after, any, lock_after);
-            if before.is_some_and(|line| line.granted.currency != any.granted.currency) {
-                // The plan now pays in another currency: each currency's ledger is cleared on its own.
-                let other = before.map_or(any.granted.currency, |line| line.granted.currency);
-                self.books.post(&Posting { currency: other, ..posting.clone() }, &old_position, &Position::new());
-                self.books.post(&posting, &Position::new(), &new_position);
-            } else {
-                self.books.post(&posting, &old_position, &new_position);
-            }
+            self.visited.insert(id);
+            self.books.post(&posting, &position(before, any, lock_before), &position(after, any, lock_after));
         }
     }
+
+    /// Lines that payouts take or give back though no conversion grants them (any more): nothing is owed on them, so all that
+    /// payouts hold is to come back from the partner.
+    pub(super) fn ungranted(
+        &mut self,
+        touched: &HashMap<CommissionId, TouchedLine>,
+        locked: &HashMap<CommissionId, i64>,
+        lock_changes: &HashMap<CommissionId, i64>,
+    ) {
+        let locks = Locks { before: locked, changes: lock_changes };
+        let lines: BTreeMap<&CommissionId, &TouchedLine> =
+            touched.iter().filter(|(id, _)| !self.visited.contains(id)).collect();
+        for (id, line) in lines {
+            let subject = id.to_string();
+            let posting =
+                Posting { brand: &line.brand, currency: line.currency, subject: &subject, cause: line.cause };
+            let (before, after) = locks.of(*id);
+            let position = |held| commission_position(&line.partner, CommissionState::Rejected, 0, held);
+            self.books.post(&posting, &position(before), &position(after));
+        }
+    }
+}
+
+/// A line that a payout's fact of this step names.
+#[derive(Clone)]
+pub(super) struct TouchedLine {
+    pub(super) brand: BrandKey,
+    pub(super) partner: PartnerKey,
+    pub(super) currency: Currency,
+    pub(super) cause: EventId,
 }
 
 /// What payouts hold of lines, before and after this step.

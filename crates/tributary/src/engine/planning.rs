@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tributary_domain::configuration::Configuration;
-use tributary_domain::fact::{Fact, FactBody, PayoutStep};
+use tributary_domain::fact::{Fact, FactBody, PayoutPlan, PayoutStep};
 use tributary_domain::identity::{NodeKey, nodes};
 use tributary_domain::ids::{BrandKey, CommissionId, EventId};
 use tributary_domain::ledger::payout_position;
@@ -17,7 +17,7 @@ use tributary_store::state::{
 
 use super::books::{Books, Posting};
 use super::clusters::{Assignment, assign};
-use super::difference::{Difference, line_ids};
+use super::difference::{Difference, TouchedLine, line_ids};
 use super::rollup::Rollups;
 
 /// A decoded log record.
@@ -30,6 +30,9 @@ pub(super) struct Arrival {
 
 /// Minor units by which this step changes what payouts hold of a line.
 type LockChanges = HashMap<CommissionId, i64>;
+
+/// Whose the lines are that payouts of this step name.
+type TouchedLines = HashMap<CommissionId, TouchedLine>;
 
 /// Completes `commit` with everything that the arrivals and the queued clusters lead to.
 pub(super) fn plan(
@@ -45,7 +48,7 @@ pub(super) fn plan(
 
     let mut books = Books::open(heads);
     let mut rollups = Rollups::default();
-    let lock_changes = payouts(state, &arrivals, &mut commit, &mut books)?;
+    let (lock_changes, touched_lines) = payouts(state, &arrivals, &mut commit, &mut books)?;
     let touched_by_payouts = clusters_of_lines(state, &lock_changes, &assignment)?;
 
     let mut to_settle: BTreeSet<ClusterId> = queued.iter().copied().collect();
@@ -69,10 +72,18 @@ pub(super) fn plan(
         let booked = contents.get(cluster).map_or(&[][..], |contents| &contents.booked);
         line_ids(booked).chain(line_ids(&settlement.conversions))
     });
-    let lines: Vec<CommissionId> = lines.collect::<BTreeSet<_>>().into_iter().collect();
+    let lines: BTreeSet<CommissionId> = lines.chain(lock_changes.keys().copied()).collect();
+    let lines: Vec<CommissionId> = lines.into_iter().collect();
     let locked = state.locked(&lines)?;
 
-    let mut difference = Difference { commit: &mut commit, books: &mut books, rollups: &mut rollups };
+    let arrived: HashSet<EventId> = arrivals.iter().map(|arrival| arrival.fact.event_id).collect();
+    let mut difference = Difference {
+        commit: &mut commit,
+        books: &mut books,
+        rollups: &mut rollups,
+        arrived: &arrived,
+        visited: HashSet::new(),
+    };
     let mut outcomes: HashMap<EventId, Reason> = HashMap::new();
     for (cluster, settlement) in settled {
         let Some(before) = contents.remove(&cluster) else { continue };
@@ -81,6 +92,7 @@ pub(super) fn plan(
         difference.outcomes(&before, &settlement);
         difference.conversions(cluster, before.booked, settlement.conversions, cause, &locked, &lock_changes);
     }
+    difference.ungranted(&touched_lines, &locked, &lock_changes);
 
     for arrival in &arrivals {
         rollups.add_touch(&arrival.fact, configuration);
@@ -233,7 +245,7 @@ fn payouts(
     arrivals: &[Arrival],
     commit: &mut Commit,
     books: &mut Books,
-) -> Result<LockChanges, StateError> {
+) -> Result<(LockChanges, TouchedLines), StateError> {
     let ids: BTreeSet<String> = arrivals
         .iter()
         .filter_map(|arrival| match &arrival.fact.body {
@@ -243,17 +255,19 @@ fn payouts(
         })
         .collect();
     if ids.is_empty() {
-        return Ok(LockChanges::new());
+        return Ok((LockChanges::new(), TouchedLines::new()));
     }
     let mut known = state.payouts(&ids.iter().cloned().collect::<Vec<_>>())?;
     let mut changed: BTreeMap<String, Payout> = BTreeMap::new();
     let mut locks = LockChanges::new();
+    let mut touched = TouchedLines::new();
     for arrival in arrivals {
         let fact = &arrival.fact;
         match &fact.body {
             FactBody::PayoutPrepared(plan) if !known.contains_key(&*plan.payout.0) => {
                 for (line, minor) in &plan.lines {
                     *locks.entry(*line).or_insert(0) += minor;
+                    touched.insert(*line, touched_line(fact, plan));
                 }
                 let payout = Payout {
                     brand: fact.brand.clone(),
@@ -287,6 +301,7 @@ fn payouts(
                 if advance.step == PayoutStep::Failed {
                     for (line, minor) in &payout.plan.lines {
                         *locks.entry(*line).or_insert(0) -= minor;
+                        touched.insert(*line, touched_line(fact, &payout.plan));
                     }
                 }
                 payout.step = advance.step;
@@ -298,7 +313,16 @@ fn payouts(
         }
     }
     commit.payouts = changed.into_values().collect();
-    Ok(locks)
+    Ok((locks, touched))
+}
+
+fn touched_line(fact: &Fact, plan: &PayoutPlan) -> TouchedLine {
+    TouchedLine {
+        brand: fact.brand.clone(),
+        partner: plan.partner.clone(),
+        currency: plan.currency,
+        cause: fact.event_id,
+    }
 }
 
 /// The clusters of lines whose locks change, as they are called after this step's merges.

@@ -7,3 +7,4 @@ pub mod replay;
 pub mod report;
 pub mod state_hash;
 pub mod verify;
+mod walking;

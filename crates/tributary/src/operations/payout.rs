@@ -6,17 +6,17 @@ use std::sync::Arc;
 use serde::Serialize;
 use tributary_domain::configuration::Configuration;
 use tributary_domain::fact::{Fact, FactBody, PayoutAdvance, PayoutId, PayoutStep, Subject};
-use tributary_domain::ids::{BrandKey, CommissionId, DeduplicationKey, EventId, PartnerKey, SourceKey, fingerprint};
+use tributary_domain::ids::{BrandKey, DeduplicationKey, EventId, PartnerKey, SourceKey, fingerprint};
 use tributary_domain::money::Currency;
-use tributary_domain::payout::{Line, NotPaid, plan};
+use tributary_domain::payout::{Line, NotPaid, no_longer_granted, plan};
 use tributary_domain::time::Timestamp;
 use tributary_store::log::{Appended, NewRecord, Way};
 use tributary_store::state::{Payout, StateReader};
 use tributary_store::wire;
 
+use super::walking;
 use crate::desk::Desk;
 
-const PAGE: usize = 10_000;
 /// The source under which the operator's own commands are logged.
 const COMMAND_SOURCE: &str = "tributary.command";
 
@@ -83,13 +83,18 @@ pub fn prepare(
     }
     let mut not_paid = Vec::new();
     if desk.state.payouts(Some(run), 1)?.is_empty() {
-        let lines = commission_lines(desk.state.as_ref(), brand)?;
+        let mut lines = commission_lines(desk.state.as_ref(), brand)?;
+        let paid = desk.state.payouts(None, usize::MAX >> 1)?;
+        let of_brand = paid.iter().filter(|payout| payout.brand == *brand);
+        lines.extend(no_longer_granted(&lines, of_brand.map(|payout| (&payout.plan, payout.step))));
         let minimum = |partner: &PartnerKey, currency| minimum(&configuration, brand, partner, currency);
         let (plans, rolled) = plan(brand, run, cut_off, &lines, minimum);
         not_paid = rolled;
         let facts: anyhow::Result<Vec<Fact>> = plans
             .into_iter()
-            .map(|plan| command(brand, now, &plan.payout.0.clone(), "prepared", FactBody::PayoutPrepared(plan)))
+            .map(|plan| {
+                command(brand, now, &plan.payout.0.clone(), "prepared", FactBody::PayoutPrepared(plan))
+            })
             .collect();
         append(desk, &facts?)?;
     }
@@ -108,7 +113,7 @@ pub fn advance(
     now: Timestamp,
 ) -> anyhow::Result<RunReport> {
     desk.catch_up()?;
-    let payouts = desk.state.payouts(Some(run), usize::MAX >> 1)?;
+    let payouts = walking::payouts(desk.state.as_ref(), Some(run))?;
     if payouts.is_empty() {
         anyhow::bail!("there is no payout run `{run}`; prepare it first");
     }
@@ -154,16 +159,17 @@ pub fn payout_file(payouts: &[Payout]) -> String {
 
 /// A cell that no spreadsheet takes for a formula, quoted where CSV needs it.
 fn cell(text: &str) -> String {
-    let text = if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
+    let text =
+        if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
-/// The run as it stands.
+/// Payouts as they stand, in the order of runs and partners; of one run if it is named.
 ///
 /// # Errors
 /// When the store fails.
-pub fn list(desk_state: &dyn StateReader, run: Option<&str>) -> anyhow::Result<Vec<PayoutLine>> {
-    let mut payouts = desk_state.payouts(run, usize::MAX >> 1)?;
+pub fn list(state: &dyn StateReader, run: Option<&str>) -> anyhow::Result<Vec<PayoutLine>> {
+    let mut payouts = walking::payouts(state, run)?;
     payouts.sort_by(|a, b| (&a.plan.run, &a.plan.partner).cmp(&(&b.plan.run, &b.plan.partner)));
     Ok(payouts.iter().map(payout_line).collect())
 }
@@ -198,13 +204,11 @@ fn report(desk: &mut Desk, run: &str, not_paid: Vec<NotPaid>) -> anyhow::Result<
 
 fn commission_lines(state: &dyn StateReader, brand: &BrandKey) -> anyhow::Result<Vec<Line>> {
     let mut lines = Vec::new();
-    let mut after: Option<CommissionId> = None;
-    loop {
-        let page = state.commissions(brand, after, PAGE)?;
-        let Some(last) = page.last() else { return Ok(lines) };
-        after = Some(last.line.id);
-        lines.extend(page.into_iter().map(|row| row.line));
-    }
+    walking::commissions(state, brand, |row| -> anyhow::Result<()> {
+        lines.push(row.line);
+        Ok(())
+    })?;
+    Ok(lines)
 }
 
 fn minimum(configuration: &Configuration, brand: &BrandKey, partner: &PartnerKey, currency: Currency) -> i64 {
@@ -216,7 +220,13 @@ fn minimum(configuration: &Configuration, brand: &BrandKey, partner: &PartnerKey
 }
 
 /// A command as a fact. Its key is the payout and the step, so that a repeated command is a duplicate.
-fn command(brand: &BrandKey, now: Timestamp, payout: &str, step: &str, body: FactBody) -> anyhow::Result<Fact> {
+fn command(
+    brand: &BrandKey,
+    now: Timestamp,
+    payout: &str,
+    step: &str,
+    body: FactBody,
+) -> anyhow::Result<Fact> {
     let key = command_key(brand, payout, step);
     Ok(Fact {
         event_id: EventId::derive(now, &key),
@@ -258,7 +268,9 @@ fn append(desk: &Desk, facts: &[Fact]) -> anyhow::Result<()> {
         .collect();
     for appended in desk.intake.log.append_blocking(records)? {
         if let Appended::Conflict { event_id } = appended {
-            anyhow::bail!("another command planned this payout otherwise (event {event_id}); look at it with `tributary explain`");
+            anyhow::bail!(
+                "another command planned this payout otherwise (event {event_id}); look at it with `tributary explain`"
+            );
         }
     }
     Ok(())
@@ -268,8 +280,11 @@ fn append(desk: &Desk, facts: &[Fact]) -> anyhow::Result<()> {
 fn content(body: &FactBody) -> [u8; 16] {
     match body {
         FactBody::PayoutPrepared(plan) => {
-            let lines: Vec<u8> =
-                plan.lines.iter().flat_map(|(id, minor)| [&id.0.0[..], &minor.to_be_bytes()[..]].concat()).collect();
+            let lines: Vec<u8> = plan
+                .lines
+                .iter()
+                .flat_map(|(id, minor)| [&id.0.0[..], &minor.to_be_bytes()[..]].concat())
+                .collect();
             fingerprint(&[b"plan", &lines])
         }
         FactBody::PayoutAdvanced(advance) => fingerprint(&[

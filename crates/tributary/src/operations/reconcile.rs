@@ -13,7 +13,7 @@ use tributary_adapters::canonical::{
 };
 use tributary_adapters::import::{ColumnMap, Format, Limits, RowReader};
 use tributary_domain::fact::{Adjustment, EventKind, StatusChange, Verdict};
-use tributary_domain::ids::{EventId, SourceKey, TransactionId};
+use tributary_domain::ids::{SourceKey, TransactionId};
 use tributary_domain::money::Money;
 use tributary_domain::reason::Reason;
 use tributary_domain::reconciliation::{Compared, Ours, Proposal, Theirs, reconcile};
@@ -21,10 +21,12 @@ use tributary_domain::time::{Period, Timestamp};
 use tributary_store::log::Way;
 use tributary_store::state::{ConversionFilter, StateReader};
 
+use super::walking;
 use crate::desk::Desk;
 use crate::edge::intake::{Prepared, Sender, source};
 
-const PAGE: usize = 5_000;
+/// Proposals booked in one commit of the log.
+const BOOKED_AT_ONCE: usize = 2_000;
 
 /// The operator's file, read.
 pub struct OperatorFile {
@@ -110,67 +112,96 @@ pub fn read_file(path: &Path, map: &ColumnMap, rules: &DecodingRules) -> anyhow:
 
 fn theirs(line: u64, event: IncomingEvent) -> Result<(Theirs, IncomingEvent), Refusal> {
     let IncomingBody::Conversion(action) = &event.body else {
-        return Err(Refusal::of_field(Reason::InvalidField, "event_type", "only conversions can be reconciled"));
+        return Err(Refusal::of_field(
+            Reason::InvalidField,
+            "event_type",
+            "only conversions can be reconciled",
+        ));
     };
     let Some(transaction) = action.transaction.clone() else {
-        return Err(Refusal::of_field(Reason::MissingField, "transaction_id", "`transaction_id` is missing: rows are matched by it"));
+        return Err(Refusal::of_field(
+            Reason::MissingField,
+            "transaction_id",
+            "`transaction_id` is missing: rows are matched by it",
+        ));
     };
-    let theirs =
-        Theirs { line, transaction, value: action.value, verdict: action.status.unwrap_or(Verdict::Approved) };
+    let theirs = Theirs {
+        line,
+        transaction,
+        value: action.value,
+        verdict: action.status.unwrap_or(Verdict::Approved),
+    };
     Ok((theirs, event))
 }
 
-/// Compares, and books the proposals when `apply` is set.
+/// Compares with what the engine has taken into account, and books nothing. Works while a server runs.
 ///
 /// # Errors
-/// When store or log fail.
-pub fn run(
-    desk: &mut Desk,
-    source_key: &str,
+/// When the store fails.
+pub fn compare(
+    state: &dyn StateReader,
+    key: &SourceKey,
     period: Period,
-    file: OperatorFile,
-    apply: bool,
+    file: &OperatorFile,
+) -> anyhow::Result<ReconciliationReport> {
+    compared(state, key, period, file).map(|(report, _)| report)
+}
+
+/// Compares with everything in the log and books the proposals.
+///
+/// # Errors
+/// When the source is gone, or store or log fail.
+pub fn apply(
+    desk: &mut Desk,
+    key: &SourceKey,
+    period: Period,
+    file: &OperatorFile,
     now: Timestamp,
 ) -> anyhow::Result<ReconciliationReport> {
     desk.catch_up()?;
-    let configuration = desk.configuration.current();
-    let (key, _) = source(&configuration, source_key, now)
-        .map_err(|_| anyhow::anyhow!("there is no source `{source_key}`; create it with `tributary apply`"))?;
-    let ours = ours(desk.state.as_ref(), &key, period)?;
-    let our_count = ours.len() as u64;
-    let compared = reconcile(ours, file.rows.iter().map(|(theirs, _, _)| theirs.clone()).collect());
-    let mut report = summarise(period, &compared, our_count, &file);
-    if apply {
-        let events: BTreeMap<u64, (&IncomingEvent, &[u8])> =
-            file.rows.iter().map(|(theirs, event, raw)| (theirs.line, (event, raw.as_slice()))).collect();
-        for chunk in compared.chunks(2_000) {
-            let prepared = adjustments(desk, &key, &file.hash, chunk, &events, now)?;
-            for outcome in append(desk, prepared)? {
-                if outcome { report.applied += 1 } else { report.already_applied += 1 }
-            }
+    let (mut report, compared) = compared(desk.state.as_ref(), key, period, file)?;
+    let events: BTreeMap<u64, (&IncomingEvent, &[u8])> =
+        file.rows.iter().map(|(theirs, event, raw)| (theirs.line, (event, raw.as_slice()))).collect();
+    for chunk in compared.chunks(BOOKED_AT_ONCE) {
+        let prepared = adjustments(desk, key, &file.hash, chunk, &events, now)?;
+        for is_new in append(desk, prepared)? {
+            if is_new { report.applied += 1 } else { report.already_applied += 1 }
         }
-        desk.catch_up()?;
     }
+    desk.catch_up()?;
     Ok(report)
 }
 
+fn compared(
+    state: &dyn StateReader,
+    key: &SourceKey,
+    period: Period,
+    file: &OperatorFile,
+) -> anyhow::Result<(ReconciliationReport, Vec<Compared>)> {
+    let ours = ours(state, key, period)?;
+    let our_count = ours.len() as u64;
+    let compared = reconcile(ours, file.rows.iter().map(|(theirs, _, _)| theirs.clone()).collect());
+    Ok((summarise(period, &compared, our_count, file), compared))
+}
+
 fn ours(state: &dyn StateReader, key: &SourceKey, period: Period) -> anyhow::Result<Vec<Ours>> {
-    let filter = ConversionFilter { source: Some(key.clone()), period: Some(period), ..ConversionFilter::default() };
+    let filter =
+        ConversionFilter { source: Some(key.clone()), period: Some(period), ..ConversionFilter::default() };
     let mut ours = Vec::new();
-    let mut after: Option<EventId> = None;
-    loop {
-        let page = state.conversions(&filter, after, PAGE)?;
-        let Some((_, last)) = page.last() else { return Ok(ours) };
-        after = Some(last.event_id);
-        for (_, conversion) in page {
-            let Some(transaction) = conversion.transaction.clone() else { continue };
-            if conversion.kind != EventKind::Conversion {
-                continue;
-            }
-            let value = conversion.value.map(|value| Money::new(value.minor - conversion.refunded, value.currency));
-            ours.push(Ours { event_id: conversion.event_id, transaction, value, verdict: conversion.verdict });
+    walking::conversions(state, &filter, |conversion| -> anyhow::Result<()> {
+        let value =
+            conversion.value.map(|value| Money::new(value.minor - conversion.refunded, value.currency));
+        if let (EventKind::Conversion, Some(transaction)) = (conversion.kind, conversion.transaction) {
+            ours.push(Ours {
+                event_id: conversion.event_id,
+                transaction,
+                value,
+                verdict: conversion.verdict,
+            });
         }
-    }
+        Ok(())
+    })?;
+    Ok(ours)
 }
 
 /// The events that carry out proposals. Their ids name file and line, so that applying twice is applying once.
@@ -183,7 +214,8 @@ fn adjustments(
     now: Timestamp,
 ) -> anyhow::Result<Vec<Prepared>> {
     let configuration = desk.configuration.current();
-    let (_, source) = source(&configuration, key.as_str(), now).map_err(|reason| anyhow::anyhow!(reason.message()))?;
+    let (_, source) =
+        source(&configuration, key.as_str(), now).map_err(|reason| anyhow::anyhow!(reason.message()))?;
     let sender =
         Sender { brand: &source.brand, source: key, way: Way::Command, received_at: now, message_id: None };
     let mut prepared = Vec::new();
@@ -227,12 +259,22 @@ fn adjustments(
 fn verdict_event(transaction: &TransactionId, verdict: Verdict, cause: &str) -> IncomingEvent {
     IncomingEvent {
         event_id: Some(format!("{cause}:verdict")),
-        ..event_of(EventKind::Status, IncomingBody::Status(StatusChange { transaction: transaction.clone(), verdict }))
+        ..event_of(
+            EventKind::Status,
+            IncomingBody::Status(StatusChange { transaction: transaction.clone(), verdict }),
+        )
     }
 }
 
 fn event_of(kind: EventKind, body: IncomingBody) -> IncomingEvent {
-    IncomingEvent { kind, event_id: None, occurred_at: None, personal: PersonalData::default(), click_id: None, body }
+    IncomingEvent {
+        kind,
+        event_id: None,
+        occurred_at: None,
+        personal: PersonalData::default(),
+        click_id: None,
+        body,
+    }
 }
 
 /// Appends and tells for each whether it was new.
@@ -248,12 +290,18 @@ fn append(desk: &Desk, prepared: Vec<Prepared>) -> anyhow::Result<Vec<bool>> {
         .collect()
 }
 
-fn summarise(period: Period, compared: &[Compared], our_count: u64, file: &OperatorFile) -> ReconciliationReport {
+fn summarise(
+    period: Period,
+    compared: &[Compared],
+    our_count: u64,
+    file: &OperatorFile,
+) -> ReconciliationReport {
     type PerCurrency = BTreeMap<String, Money>;
     let mut sums: BTreeMap<Reason, (u64, PerCurrency, PerCurrency)> = BTreeMap::new();
     let add = |sums: &mut BTreeMap<String, Money>, value: Option<Money>| {
         if let Some(value) = value {
-            sums.entry(value.currency.to_string()).or_insert(Money::zero(value.currency)).minor += value.minor;
+            sums.entry(value.currency.to_string()).or_insert(Money::zero(value.currency)).minor +=
+                value.minor;
         }
     };
     for each in compared {
@@ -262,7 +310,8 @@ fn summarise(period: Period, compared: &[Compared], our_count: u64, file: &Opera
         add(ours, each.ours.as_ref().and_then(|own| own.value));
         add(theirs, each.theirs.as_ref().and_then(|row| row.value));
     }
-    let decimals = |sums: &BTreeMap<String, Money>| sums.iter().map(|(c, m)| (c.clone(), m.decimal())).collect();
+    let decimals =
+        |sums: &BTreeMap<String, Money>| sums.iter().map(|(c, m)| (c.clone(), m.decimal())).collect();
     let matched = sums.get(&Reason::Matched).map_or(0, |(count, _, _)| *count);
     ReconciliationReport {
         period: period.to_string(),

@@ -11,9 +11,10 @@ use tributary_domain::settlement::settle;
 use tributary_domain::time::Timestamp;
 use tributary_store::log::LogReader;
 use tributary_store::state::sqlite::{SqliteConfigurationStore, SqliteStateReader, SqliteStateWriter};
-use tributary_store::state::{ClusterId, ConfigurationStore, StateReader};
+use tributary_store::state::{ConfigurationStore, StateReader};
 
 use super::state_hash::state_hash;
+use super::walking;
 use crate::engine::rollup::label;
 use crate::engine::{Engine, Step};
 
@@ -45,7 +46,8 @@ pub fn rebuild(
 ) -> anyhow::Result<Rebuilt> {
     let writer = SqliteStateWriter::open_scratch(scratch)?;
     let (_, entities) = set_up.load_configuration()?;
-    let revision = SqliteConfigurationStore::open(scratch)?.save_configuration(&entities, Timestamp(i64::MAX))?;
+    let revision =
+        SqliteConfigurationStore::open(scratch)?.save_configuration(&entities, Timestamp(i64::MAX))?;
     let configuration = Configuration { revision, ..configuration.clone() };
     let mut engine = Engine::new(log.clone(), Box::new(writer), batch);
     let mut records = 0;
@@ -92,23 +94,19 @@ pub fn what_if(
     mut progress: impl FnMut(u64),
 ) -> anyhow::Result<BTreeMap<(String, String), WhatIf>> {
     let mut sums: BTreeMap<(String, String), WhatIf> = BTreeMap::new();
-    let mut after = ClusterId(0);
     let mut examined = 0;
-    loop {
-        let clusters = state.clusters_after(after, 1_000)?;
-        let Some(last) = clusters.last() else { return Ok(sums) };
-        after = *last;
-        for cluster in clusters {
-            let facts: Vec<_> = state.cluster(cluster)?.facts.into_iter().map(|(fact, _)| fact).collect();
-            if facts.iter().any(|fact| fact.body.action().is_some()) {
-                for (configuration, is_then) in [(now, false), (then, true)] {
-                    add(&mut sums, &settle(&facts, configuration).conversions, is_then);
-                }
+    walking::clusters(state, |cluster| -> anyhow::Result<()> {
+        let facts: Vec<_> = state.cluster(cluster)?.facts.into_iter().map(|(fact, _)| fact).collect();
+        if facts.iter().any(|fact| fact.body.action().is_some()) {
+            for (configuration, is_then) in [(now, false), (then, true)] {
+                add(&mut sums, &settle(&facts, configuration).conversions, is_then);
             }
-            examined += 1;
         }
+        examined += 1;
         progress(examined);
-    }
+        Ok(())
+    })?;
+    Ok(sums)
 }
 
 fn add(

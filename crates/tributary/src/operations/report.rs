@@ -10,8 +10,9 @@ use tributary_domain::ids::BrandKey;
 use tributary_domain::ledger::Account;
 use tributary_domain::money::{Currency, Money};
 use tributary_domain::settlement::{Conversion, settle};
-use tributary_store::state::{ClusterId, StateReader};
+use tributary_store::state::StateReader;
 
+use super::walking;
 use crate::engine::rollup::label;
 
 /// Credit per earner under one model.
@@ -72,7 +73,9 @@ impl Shares {
         let rest: u128 = self
             .0
             .iter()
-            .map(|(denominator, numerator)| u128::from(numerator % denominator) * scale / u128::from(*denominator))
+            .map(|(denominator, numerator)| {
+                u128::from(numerator % denominator) * scale / u128::from(*denominator)
+            })
             .sum();
         format!("{}.{:018}", u128::from(whole) + rest / scale, rest % scale)
     }
@@ -104,20 +107,15 @@ pub fn credits(
     let configuration = model.map_or_else(|| configuration.clone(), |model| with_model(configuration, model));
     let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
     let mut count = 0;
-    let mut after = ClusterId(0);
-    loop {
-        let clusters = state.clusters_after(after, 1_000)?;
-        let Some(last) = clusters.last() else { break };
-        after = *last;
-        for cluster in clusters {
-            let facts: Vec<_> = state.cluster(cluster)?.facts.into_iter().map(|(fact, _)| fact).collect();
-            if facts.iter().any(|fact| fact.body.action().is_some() && fact.brand == *brand) {
-                for conversion in settle(&facts, &configuration).conversions {
-                    count += u64::from(add(&mut sums, &conversion, currency));
-                }
+    walking::clusters(state, |cluster| -> anyhow::Result<()> {
+        let facts: Vec<_> = state.cluster(cluster)?.facts.into_iter().map(|(fact, _)| fact).collect();
+        if facts.iter().any(|fact| fact.body.action().is_some() && fact.brand == *brand) {
+            for conversion in settle(&facts, &configuration).conversions {
+                count += u64::from(add(&mut sums, &conversion, currency));
             }
         }
-    }
+        Ok(())
+    })?;
     let decimal = |minor: i64| Money::new(minor, currency).decimal();
     let ledger = state
         .balances()?
@@ -128,7 +126,10 @@ pub fn credits(
         .map(|(_, _, money)| money.minor)
         .sum();
     Ok(CreditReport {
-        model: model.or_else(|| only_model(&configuration, brand)).map_or("live", |model| model.name()).to_owned(),
+        model: model
+            .or_else(|| only_model(&configuration, brand))
+            .map_or("live", |model| model.name())
+            .to_owned(),
         currency: currency.to_string(),
         totals: CreditTotals {
             conversions: count,

@@ -5,11 +5,10 @@
 
 use sha2::{Digest, Sha256};
 use tributary_domain::fact::PayoutStep;
-use tributary_domain::ids::EventId;
-use tributary_store::state::{ConversionFilter, RollupKey, StateError, StateReader};
+use tributary_store::state::{ConversionFilter, StateError, StateReader};
 use tributary_store::wire;
 
-const PAGE: usize = 5_000;
+use super::walking;
 
 /// Computes the hash, as 64 hexadecimal digits.
 ///
@@ -35,53 +34,41 @@ fn part(hasher: &mut Sha256, text: &str) {
 }
 
 fn facts(state: &dyn StateReader, hasher: &mut Sha256) -> Result<(), StateError> {
-    let mut after: Option<EventId> = None;
-    loop {
-        let page = state.facts_by_event(after, PAGE)?;
-        for stored in &page {
-            let fact = &stored.fact;
-            part(
-                hasher,
-                &format!(
-                    "fact {} {} {} {} {} {}",
-                    fact.event_id,
-                    fact.brand,
-                    fact.source,
-                    fact.body.kind().name(),
-                    fact.occurred_at,
-                    stored.outcome.code()
-                ),
-            );
-        }
-        match page.last() {
-            Some(last) => after = Some(last.fact.event_id),
-            None => return Ok(()),
-        }
-    }
+    walking::facts(state, |stored| {
+        let fact = &stored.fact;
+        part(
+            hasher,
+            &format!(
+                "fact {} {} {} {} {} {}",
+                fact.event_id,
+                fact.brand,
+                fact.source,
+                fact.body.kind().name(),
+                fact.occurred_at,
+                stored.outcome.code()
+            ),
+        );
+        Ok(())
+    })
 }
 
 fn conversions(state: &dyn StateReader, hasher: &mut Sha256) -> Result<(), StateError> {
-    let mut after: Option<EventId> = None;
-    loop {
-        let page = state.conversions(&ConversionFilter::default(), after, PAGE)?;
-        for (_, conversion) in &page {
-            hasher.update(b"conversion");
-            let encoded = wire::conversion::encode(conversion).map_err(|error| StateError::Unreadable(error.to_string()))?;
-            hasher.update(encoded);
-        }
-        match page.last() {
-            Some((_, last)) => after = Some(last.event_id),
-            None => return Ok(()),
-        }
-    }
+    walking::conversions(state, &ConversionFilter::default(), |conversion| {
+        hasher.update(b"conversion");
+        let encoded = wire::conversion::encode(&conversion)
+            .map_err(|error| StateError::Unreadable(error.to_string()))?;
+        hasher.update(encoded);
+        Ok(())
+    })
 }
 
 fn payouts(state: &dyn StateReader, hasher: &mut Sha256) -> Result<(), StateError> {
-    let mut payouts = state.payouts(None, usize::MAX >> 1)?;
+    let mut payouts = walking::payouts(state, None)?;
     payouts.sort_by(|a, b| a.plan.payout.cmp(&b.plan.payout));
     for payout in payouts {
         let reference = if payout.step == PayoutStep::Settled { payout.reference.as_deref() } else { None };
-        let lines: Vec<String> = payout.plan.lines.iter().map(|(id, minor)| format!("{id} {minor}")).collect();
+        let lines: Vec<String> =
+            payout.plan.lines.iter().map(|(id, minor)| format!("{id} {minor}")).collect();
         part(
             hasher,
             &format!(
@@ -99,15 +86,8 @@ fn payouts(state: &dyn StateReader, hasher: &mut Sha256) -> Result<(), StateErro
 }
 
 fn rollups(state: &dyn StateReader, hasher: &mut Sha256) -> Result<(), StateError> {
-    let mut after: Option<RollupKey> = None;
-    loop {
-        let page = state.rollups(after.as_ref(), PAGE)?;
-        for (key, measures) in &page {
-            part(hasher, &format!("rollup {key:?} {measures:?}"));
-        }
-        match page.into_iter().last() {
-            Some((key, _)) => after = Some(key),
-            None => return Ok(()),
-        }
-    }
+    walking::rollups(state, |key, measures| {
+        part(hasher, &format!("rollup {key:?} {measures:?}"));
+        Ok(())
+    })
 }

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Serialize;
 use tributary_domain::configuration::Configuration;
 use tributary_domain::fact::PayoutStep;
-use tributary_domain::ids::{BrandKey, CommissionId, EventId};
-use tributary_domain::ledger::{Account, Position, chain_hash, commission_position, payout_position};
+use tributary_domain::ids::{BrandKey, CommissionId, EventId, PartnerKey};
+use tributary_domain::ledger::{Account, CommissionState, Position, chain_hash, commission_position, payout_position};
 use tributary_domain::money::Currency;
 use tributary_domain::settlement::{Conversion, settle};
 use tributary_store::log::{LogError, LogReader, Sequence};
 use tributary_store::state::{ClusterId, RollupKey, RollupMeasures, StateError, StateReader};
 
+use super::walking;
 use crate::engine::rollup::Rollups;
 
 const PAGE: usize = 2_000;
@@ -147,15 +148,7 @@ impl Settled {
     }
 
     fn examine(&mut self, state: &dyn StateReader, configuration: &Configuration) -> Result<(), StateError> {
-        let mut after = ClusterId(0);
-        loop {
-            let clusters = state.clusters_after(after, PAGE)?;
-            let Some(last) = clusters.last() else { return Ok(()) };
-            after = *last;
-            for cluster in clusters {
-                self.examine_cluster(state, configuration, cluster)?;
-            }
-        }
+        walking::clusters(state, |cluster| self.examine_cluster(state, configuration, cluster))
     }
 
     fn examine_cluster(
@@ -204,7 +197,7 @@ impl Settled {
 fn paid_once(state: &dyn StateReader, settled: &mut Settled) -> Result<(), StateError> {
     let mut held: HashMap<CommissionId, i64> = HashMap::new();
     let mut references = HashSet::new();
-    for payout in state.payouts(None, usize::MAX >> 1)? {
+    for payout in walking::payouts(state, None)? {
         if payout.step == PayoutStep::Failed {
             continue;
         }
@@ -237,25 +230,24 @@ fn ledger(
     let mut from_entries = Balances::new();
     for brand in configuration.brands.keys() {
         let (mut number, mut hash) = (0, [0; 32]);
-        loop {
-            let entries = state.entries(brand, number, PAGE)?;
-            if entries.is_empty() {
-                break;
-            }
-            for entry in entries {
-                let expected = chain_hash(&hash, number + 1, &entry.transfer, entry.amount, &entry.subject, entry.cause);
-                chain.expect(entry.number == number + 1 && entry.hash == expected, || {
-                    format!("entry {} of brand {brand} does not continue the chain", entry.number)
-                });
-                chain.expect(entry.amount.minor > 0 && entry.amount.minor == entry.transfer.minor, || {
-                    format!("entry {} of brand {brand} has no positive amount", entry.number)
-                });
-                let currency = entry.amount.currency;
-                *from_entries.entry((brand.clone(), entry.transfer.debit, currency)).or_insert(0) += entry.amount.minor;
-                *from_entries.entry((brand.clone(), entry.transfer.credit, currency)).or_insert(0) -= entry.amount.minor;
-                (number, hash) = (entry.number, entry.hash);
-            }
-        }
+        walking::entries(state, brand, |entry| -> Result<(), StateError> {
+            let expected =
+                chain_hash(&hash, number + 1, &entry.transfer, entry.amount, &entry.subject, entry.cause);
+            chain.expect(entry.number == number + 1 && entry.hash == expected, || {
+                format!("entry {} of brand {brand} does not continue the chain", entry.number)
+            });
+            chain.expect(entry.amount.minor > 0 && entry.amount.minor == entry.transfer.minor, || {
+                format!("entry {} of brand {brand} has no positive amount", entry.number)
+            });
+            let currency = entry.amount.currency;
+            let mut add = |account, minor| {
+                *from_entries.entry((brand.clone(), account, currency)).or_insert(0) += minor;
+            };
+            add(entry.transfer.debit, entry.amount.minor);
+            add(entry.transfer.credit, -entry.amount.minor);
+            (number, hash) = (entry.number, entry.hash);
+            Ok(())
+        })?;
     }
     from_entries.retain(|_, minor| *minor != 0);
     let mut balances = Check::new("balances equal the sum of entries, of stored balances, and of what lines and payouts say");
@@ -285,15 +277,25 @@ fn expected_balances(state: &dyn StateReader, settled: &Settled) -> Result<Balan
             *balances.entry((brand.clone(), account, currency)).or_insert(0) += minor;
         }
     };
+    let mut ungranted: HashMap<CommissionId, (BrandKey, PartnerKey, Currency)> = HashMap::new();
     let mut locked: HashMap<CommissionId, i64> = HashMap::new();
-    for payout in state.payouts(None, usize::MAX >> 1)? {
+    for payout in walking::payouts(state, None)? {
         let total = payout.plan.total();
         add(&payout.brand, total.currency, payout_position(&payout.plan.partner, payout.step, total.minor));
         if payout.step != PayoutStep::Failed {
             for (line, minor) in &payout.plan.lines {
                 *locked.entry(*line).or_insert(0) += minor;
+                if !settled.lines.contains_key(line) {
+                    let owner = (payout.brand.clone(), payout.plan.partner.clone(), payout.plan.currency);
+                    ungranted.insert(*line, owner);
+                }
             }
         }
+    }
+    // What was paid for a line that nobody grants any more is to come back.
+    for (id, (brand, partner, currency)) in &ungranted {
+        let held = locked.get(id).copied().unwrap_or(0);
+        add(brand, *currency, commission_position(partner, CommissionState::Rejected, 0, held));
     }
     for (id, (brand, conversion, place)) in &settled.lines {
         let line = &conversion.commissions[*place];
@@ -307,17 +309,12 @@ fn expected_balances(state: &dyn StateReader, settled: &Settled) -> Result<Balan
 fn rollups(state: &dyn StateReader, expected: Rollups) -> Result<Check, StateError> {
     let mut check = Check::new("rollups equal what facts and conversions add up to");
     let mut expected: BTreeMap<RollupKey, RollupMeasures> = expected.into_changes().into_iter().collect();
-    let mut after: Option<RollupKey> = None;
-    loop {
-        let page = state.rollups(after.as_ref(), PAGE)?;
-        if page.is_empty() {
-            break;
-        }
-        for (key, measures) in page {
-            check.expect(expected.remove(&key) == Some(measures), || format!("rollup {key:?} is {measures:?}, facts say otherwise"));
-            after = Some(key);
-        }
-    }
+    walking::rollups(state, |key, measures| -> Result<(), StateError> {
+        check.expect(expected.remove(&key) == Some(measures), || {
+            format!("rollup {key:?} is {measures:?}, facts say otherwise")
+        });
+        Ok(())
+    })?;
     check.expect(expected.is_empty(), || format!("{} rollup rows are missing", expected.len()));
     Ok(check)
 }

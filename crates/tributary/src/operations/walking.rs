@@ -1,0 +1,106 @@
+//! Walking through everything of one kind that the store holds, page by page, so that memory stays bounded.
+
+use tributary_domain::ids::{BrandKey, CommissionId, EventId};
+use tributary_domain::ledger::Entry;
+use tributary_domain::settlement::Conversion;
+use tributary_store::state::{
+    ClusterId, CommissionRow, ConversionFilter, Payout, RollupKey, RollupMeasures, StateError, StateReader,
+    StoredFact,
+};
+
+/// Rows read at once.
+const PAGE: usize = 2_000;
+/// More payouts than any store holds.
+const ALL: usize = usize::MAX >> 1;
+
+/// Calls `visit` for every cluster, in the order of their numbers.
+pub(super) fn clusters<E: From<StateError>>(
+    state: &dyn StateReader,
+    mut visit: impl FnMut(ClusterId) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut after = ClusterId(0);
+    loop {
+        let page = state.clusters_after(after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = *last;
+        page.into_iter().try_for_each(&mut visit)?;
+    }
+}
+
+/// Calls `visit` for every conversion that the filter lets through, in the order of event ids.
+pub(super) fn conversions<E: From<StateError>>(
+    state: &dyn StateReader,
+    filter: &ConversionFilter,
+    mut visit: impl FnMut(Conversion) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut after: Option<EventId> = None;
+    loop {
+        let page = state.conversions(filter, after, PAGE)?;
+        let Some((_, last)) = page.last() else { return Ok(()) };
+        after = Some(last.event_id);
+        page.into_iter().try_for_each(|(_, conversion)| visit(conversion))?;
+    }
+}
+
+/// Calls `visit` for every fact, in the order of event ids.
+pub(super) fn facts<E: From<StateError>>(
+    state: &dyn StateReader,
+    mut visit: impl FnMut(StoredFact) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut after: Option<EventId> = None;
+    loop {
+        let page = state.facts_by_event(after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.fact.event_id);
+        page.into_iter().try_for_each(&mut visit)?;
+    }
+}
+
+/// Calls `visit` for every commission line of a brand, in the order of their ids.
+pub(super) fn commissions<E: From<StateError>>(
+    state: &dyn StateReader,
+    brand: &BrandKey,
+    mut visit: impl FnMut(CommissionRow) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut after: Option<CommissionId> = None;
+    loop {
+        let page = state.commissions(brand, after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = Some(last.line.id);
+        page.into_iter().try_for_each(&mut visit)?;
+    }
+}
+
+/// Calls `visit` for every entry of a brand's ledger, from the first on.
+pub(super) fn entries<E: From<StateError>>(
+    state: &dyn StateReader,
+    brand: &BrandKey,
+    mut visit: impl FnMut(Entry) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut after = 0;
+    loop {
+        let page = state.entries(brand, after, PAGE)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.number;
+        page.into_iter().try_for_each(&mut visit)?;
+    }
+}
+
+/// Calls `visit` for every rollup row, in the order of their keys.
+pub(super) fn rollups<E: From<StateError>>(
+    state: &dyn StateReader,
+    mut visit: impl FnMut(RollupKey, RollupMeasures) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut after: Option<RollupKey> = None;
+    loop {
+        let page = state.rollups(after.as_ref(), PAGE)?;
+        let Some((last, _)) = page.last() else { return Ok(()) };
+        after = Some(last.clone());
+        page.into_iter().try_for_each(|(key, measures)| visit(key, measures))?;
+    }
+}
+
+/// Every payout, of one run if it is named. Payouts are few: one per partner, currency and run.
+pub(super) fn payouts(state: &dyn StateReader, run: Option<&str>) -> Result<Vec<Payout>, StateError> {
+    state.payouts(run, ALL)
+}
