@@ -10,7 +10,6 @@ use anyhow::Context as _;
 use axum::Router;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
-use tributary_domain::time::Span;
 use tributary_store::log::{Log, LogEngine, LogSettings};
 
 use crate::edge::health::Readiness;
@@ -81,12 +80,11 @@ impl Server {
                 ..LogSettings::default()
             },
         )?;
-        let tolerance = i64::try_from(settings.edge.future_tolerance_seconds).unwrap_or(300);
         let intake = Intake {
             log,
             keyring,
             metrics: metrics.clone(),
-            future_tolerance: Span(tolerance.saturating_mul(Span::SECOND.0)),
+            future_tolerance: settings.edge.future_tolerance(),
         };
         let edge = Arc::new(Edge {
             intake,
