@@ -62,6 +62,40 @@ fn only_this_machine_reads_money_without_a_token() {
 }
 
 #[test]
+fn the_read_token_opens_from_elsewhere_and_signs_a_browser_in() {
+    let installation = Installation::set_up();
+    let server = installation.serve_with(&["--set", "api.read_token=a-long-read-token"]);
+    let elsewhere = ("x-forwarded-for", "203.0.113.9");
+    let page = server.http.send("GET", "/", &[elsewhere], b"");
+    assert_eq!(page.status, 403);
+    assert!(page.body.contains("action=\"/session\""));
+    for (token, status) in
+        [("Bearer a-long-read-token", 200), ("Bearer a-long-read-toke", 403), ("Bearer ", 403)]
+    {
+        let answer = server.http.send("GET", "/v1/partners", &[elsewhere, ("authorization", token)], b"");
+        assert_eq!(answer.status, status, "{token}");
+    }
+
+    let wrong = server.http.post("/session", &[elsewhere], "token=a-long-read-tokem");
+    assert!(
+        wrong.status == 403
+            && wrong.header("set-cookie").is_none()
+            && wrong.body.contains("not the read token")
+    );
+    let secure = [elsewhere, ("x-forwarded-proto", "https")];
+    let signed_in = server.http.post("/session", &secure, "token=a-long-read-token");
+    assert_eq!((signed_in.status, signed_in.header("location")), (303, Some("/")));
+    let cookie = signed_in.header("set-cookie").unwrap();
+    for part in ["HttpOnly", "SameSite=Strict", "Secure", "Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let cookie = ("cookie", cookie.split(';').next().unwrap());
+    assert_eq!(server.http.send("GET", "/", &[elsewhere, cookie], b"").status, 200);
+    assert_eq!(server.http.send("GET", "/", &[elsewhere, ("cookie", "tributary_read=00")], b"").status, 403);
+    assert!(!server.complaints().contains("a-long-read-token"), "the token is in the log");
+}
+
+#[test]
 fn every_answer_forbids_scripts_frames_and_storing() {
     let installation = Installation::set_up();
     let server = installation.serve();
@@ -184,6 +218,8 @@ fn what_cannot_be_asked_is_refused_with_the_parameter() {
     }
     let long = format!("/v1/explain/{}", "x".repeat(257));
     server.http.get(&long).refused(422, "invalid_field");
-    assert_eq!(server.http.get("/?brand=a%20b").status, 422);
+    for page in ["/?brand=a%20b", "/?brand=nobody", "/conversions?limit=x"] {
+        assert_eq!(server.http.get(page).status, 422, "{page}");
+    }
     assert_eq!(server.http.post("/v1/funnel", &[], "{}").status, 405);
 }

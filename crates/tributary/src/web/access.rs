@@ -141,7 +141,7 @@ fn refused(access: &ReadAccess, wants_page: bool, wrong_token: bool) -> Response
     let hint = if by_token {
         "Send the read token as `Authorization: Bearer TOKEN`."
     } else {
-        "Ask from the machine that the server runs on, without a proxy, or set a read token in the server's settings."
+        "Ask from the machine that the server runs on, without a proxy, or set `api.read_token` in the server's settings."
     };
     Outcome {
         message: Some(

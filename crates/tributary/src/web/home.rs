@@ -232,11 +232,13 @@ fn partner(row: &PartnerMoney) -> Html {
     .value(row.name.as_deref().unwrap_or(row.partner.as_str()))
     .raw("</a><span class=\"sub\">");
     if row.name.is_some() {
-        html.value(&row.partner).raw(", ");
+        html.value(&row.partner).raw("</span><span class=\"sub\">");
     }
-    html.text(count(row.lines))
-        .raw(if row.lines == 1 { " commission" } else { " commissions" })
-        .raw("</span>");
+    html.text(count(row.lines)).raw(if row.lines == 1 { " commission" } else { " commissions" });
+    if let Some(minimum) = row.minimum {
+        html.raw("</span><span class=\"sub\">paid from ").text(money(minimum)).raw(" on");
+    }
+    html.raw("</span>");
     if !row.agrees {
         html.add(&status(Tone::Bad, "differs from the ledger"));
     }
@@ -298,7 +300,7 @@ fn events(events: &[StoredFact]) -> Html {
     let mut html = section(
         "events",
         "Latest events",
-        "By arrival. The outcome is as of now: a later event may change it.",
+        "By arrival; steps of payouts stand below. Outcomes are as of now: a later event may change them.",
     );
     html.raw("<div class=\"panel\">");
     if events.is_empty() {

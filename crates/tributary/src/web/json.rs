@@ -89,6 +89,7 @@ pub(super) fn partner(row: &PartnerMoney) -> Value {
         "open": Amount::from(row.open),
         "in_payout": Amount::from(row.in_payout),
         "sent": Amount::from(row.sent),
+        "minimum_payout": row.minimum.map(Amount::from),
         "agrees_with_ledger": row.agrees,
         "open_by_reason": holds,
     })

@@ -89,7 +89,7 @@ pub fn refused(by_token: bool, wrong_token: bool) -> Html {
         content.raw("><button>Sign in</button></form>");
     } else {
         content
-            .raw("runs on, and no read token is set.</p><p class=\"note\">Open them there by <code>127.0.0.1</code> or ")
+            .raw("runs on; no <code>api.read_token</code> is set.</p><p class=\"note\">Open them there by <code>127.0.0.1</code> or ")
             .raw("<code>localhost</code>, not through a proxy; or bring the port to your machine with ")
             .raw("<code>ssh -L 8080:127.0.0.1:8080 the-server</code>.</p>");
     }

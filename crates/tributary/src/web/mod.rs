@@ -125,15 +125,24 @@ async fn reading<T: Send + 'static>(
 }
 
 async fn home_page(State(pages): State<Arc<Pages>>, RawQuery(query): RawQuery) -> Response {
-    let overview = async {
-        let brand = Parameters::read(query.as_deref(), &["brand"])?.parsed("brand", BrandKey::parse)?;
-        reading(pages, move |pages| {
-            let configuration = pages.configuration.current();
-            Overview::read(pages.state.as_ref(), pages.log.as_ref(), &configuration, brand.as_ref(), now())
-        })
+    overview(pages, query)
         .await
-    };
-    overview.await.map_or_else(Refused::page, |overview| home::home_page(&overview).into_response())
+        .map_or_else(Refused::page, |overview| home::home_page(&overview).into_response())
+}
+
+async fn overview(pages: Arc<Pages>, query: Option<String>) -> Result<Overview, Refused> {
+    let wanted = Parameters::read(query.as_deref(), &["brand"])?.parsed("brand", BrandKey::parse)?;
+    let overview = reading(pages, move |pages| {
+        let configuration = pages.configuration.current();
+        Overview::read(pages.state.as_ref(), pages.log.as_ref(), &configuration, wanted.as_ref(), now())
+    })
+    .await?;
+    match &overview.brand {
+        Some(brand) if !overview.brands.iter().any(|(known, _)| known == brand) => {
+            Err(Refused::parameter("brand", format!("there is no brand `{brand}`")))
+        }
+        _ => Ok(overview),
+    }
 }
 
 async fn explained(pages: Arc<Pages>, id: String) -> Result<(StatusCode, Explanation), Refused> {

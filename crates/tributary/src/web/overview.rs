@@ -1,6 +1,7 @@
 //! Everything the first page says, read from the running system as one value.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use thiserror::Error;
@@ -17,11 +18,12 @@ use super::stages::{Stage, settled, stages};
 
 /// Rows of each list on the page.
 const ROWS: usize = 20;
+const ROWS_LOOKED_AT: usize = 500;
 const PAYOUTS: usize = 10;
 const CONFLICTS: usize = 5;
 
-/// How often the figures are read again when the engine commits in between.
-const ATTEMPTS: usize = 3;
+/// How long reading again is tried when the engine commits in between: while it works, a slow reading never gets a still moment.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Why a page cannot be made.
 #[derive(Debug, Error)]
@@ -52,7 +54,7 @@ pub struct AsOf {
     pub moving: bool,
 }
 
-/// Reads figures of one moment: again, a few times, when the engine committed in between.
+/// Reads figures of one moment: again, for a while, when the engine committed in between.
 ///
 /// # Errors
 /// When store or log cannot be read.
@@ -62,13 +64,11 @@ pub fn at_one_moment<T>(
     read: impl Fn() -> Result<T, ReadError>,
 ) -> Result<(AsOf, T), ReadError> {
     let moment = || -> Result<(u64, u64), ReadError> { Ok((state.checkpoint()?.0, state.queue_length()?)) };
+    let began = Instant::now();
     let mut before = moment()?;
     let mut figures = read()?;
     let mut after = moment()?;
-    for _ in 1..ATTEMPTS {
-        if before == after {
-            break;
-        }
+    while before != after && began.elapsed() < PATIENCE {
         before = after;
         figures = read()?;
         after = moment()?;
@@ -170,10 +170,18 @@ impl Figures {
             known_partners: configuration.partners.keys().filter(|(of, _)| of == brand).count(),
             books: books(brand, &balances),
             payouts,
-            events: state.latest_facts(Some(brand), ROWS)?,
+            events: events(state, brand)?,
             conversions: state.latest_conversions(Some(brand), ROWS)?,
         })
     }
+}
+
+/// The newest events, without the steps of payouts: a run would push everything else off the page, which shows payouts anyway.
+fn events(state: &dyn StateReader, brand: &BrandKey) -> Result<Vec<StoredFact>, StateError> {
+    let mut events = state.latest_facts(Some(brand), ROWS_LOOKED_AT)?;
+    events.retain(|stored| !matches!(stored.fact.body.kind(), EventKind::Payout | EventKind::PayoutStep));
+    events.truncate(ROWS);
+    Ok(events)
 }
 
 /// The funnel of every brand that is set up or has events.

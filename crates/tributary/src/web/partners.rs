@@ -33,6 +33,8 @@ pub struct PartnerMoney {
     pub sent: Money,
     /// Why the open money is where it is.
     pub holds: Vec<Hold>,
+    /// His smallest payout in this currency; smaller balances roll over.
+    pub minimum: Option<Money>,
     /// Whether the ledger's balances say the same.
     pub agrees: bool,
 }
@@ -94,19 +96,21 @@ fn partner(key: &Key, sums: &[&CommissionSum], books: &Books, configuration: &Co
         })
         .collect();
     holds.sort_by_key(|hold| std::cmp::Reverse(hold.open.minor.unsigned_abs()));
+    let known =
+        configuration.partners.get(&(brand.clone(), partner.clone())).map(|versions| versions.latest());
+    let minimum =
+        known.and_then(|known| known.minimum_payout.iter().find(|least| least.currency == *currency));
     PartnerMoney {
         brand: brand.clone(),
         partner: partner.clone(),
-        name: configuration
-            .partners
-            .get(&(brand.clone(), partner.clone()))
-            .map(|partner| partner.latest().name.clone()),
+        name: known.map(|known| known.name.clone()),
         lines: sums.iter().map(|sum| sum.lines).sum(),
         earned: money(earned),
         open: money(open),
         in_payout: money(in_payout),
         sent: money(locked.saturating_sub(in_payout)),
         holds,
+        minimum: minimum.copied(),
         agrees: open_in_books == open,
     }
 }

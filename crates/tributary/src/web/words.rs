@@ -39,7 +39,7 @@ impl Tone {
     pub const fn sign(self) -> &'static str {
         match self {
             Self::Good => "\u{2713}",
-            Self::Waiting => "\u{25d4}",
+            Self::Waiting => "\u{22ef}",
             Self::Bad => "!",
             Self::Plain => "\u{2022}",
         }
