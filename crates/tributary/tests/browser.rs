@@ -32,9 +32,11 @@ fn demo() -> Demo {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-    let look = lines.find(|line| line.trim_start().starts_with("look")).expect("the banner tells where to look");
+    let look =
+        lines.find(|line| line.trim_start().starts_with("look")).expect("the banner tells where to look");
     let address = look.split_whitespace().nth(1).unwrap().trim_end_matches('/').to_owned();
-    let explain = lines.find(|line| line.contains("/explain?id=")).expect("the banner tells an order to explain");
+    let explain =
+        lines.find(|line| line.contains("/explain?id=")).expect("the banner tells an order to explain");
     let order = explain.split("id=").nth(1).unwrap().trim().to_owned();
     // Somebody must go on reading, or the server would stop at a full pipe.
     std::thread::spawn(move || lines.for_each(drop));
@@ -44,7 +46,9 @@ fn demo() -> Demo {
 fn chromium() -> &'static str {
     ["chromium", "chromium-browser", "google-chrome"]
         .into_iter()
-        .find(|name| Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok())
+        .find(|name| {
+            Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
+        })
         .expect("Chromium is missing: scripts/setup-test-machine.sh installs it")
 }
 
@@ -53,7 +57,12 @@ fn rendered(url: &str, width: u32) -> String {
     let profile = tempfile::tempdir().unwrap();
     let output = Command::new(chromium())
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage"])
+        .args([
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+        ])
         .arg(format!("--window-size={width},1200"))
         .arg(format!("--user-data-dir={}", profile.path().display()))
         .args(["--timeout=20000", "--dump-dom", url])
@@ -65,7 +74,8 @@ fn rendered(url: &str, width: u32) -> String {
 }
 
 fn json(url: &str) -> serde_json::Value {
-    let agent: ureq::Agent = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20))).build().into();
+    let agent: ureq::Agent =
+        ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20))).build().into();
     serde_json::from_str(&agent.get(url).call().unwrap().body_mut().read_to_string().unwrap()).unwrap()
 }
 
@@ -97,7 +107,13 @@ fn the_first_page_shows_the_running_system_s_own_figures_and_explains_a_conversi
     assert!(page.contains("cr_8f3a2d"), "a partner's key");
 
     let explanation = rendered(&format!("{}/explain?id={}", demo.address, demo.order), 390);
-    for wanted in ["What arrived", "Touchpoints considered", "How the value was shared", "Sum of shares", "Entries in the books"] {
+    for wanted in [
+        "What arrived",
+        "Touchpoints considered",
+        "How the value was shared",
+        "Sum of shares",
+        "Entries in the books",
+    ] {
         assert!(explanation.contains(wanted), "{wanted}");
     }
 

@@ -14,6 +14,8 @@
 #![allow(unused_imports, reason = "each test file uses its own part")]
 
 pub mod client;
+pub mod facts;
+pub mod house;
 pub mod sender;
 
 use std::fs::File;
@@ -24,7 +26,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+use tributary::settings::{self, Layers};
+use tributary::storage::Storage;
+use tributary_domain::fact::Fact;
+use tributary_store::log::Sequence;
 use tributary_store::suite::postgres_server;
+use tributary_store::wire;
 
 use self::client::Client;
 pub use self::client::{seconds_ago, timestamp_ago};
@@ -154,6 +161,27 @@ impl Installation {
         command
     }
 
+    /// The storage, for looking past every door.
+    pub fn storage(&self) -> Storage {
+        let mut flags = vec![("data_dir".to_owned(), self.data_dir().to_str().unwrap().to_owned())];
+        flags.extend(self.database.clone().map(|url| ("database_url".to_owned(), url)));
+        let (settings, _) = settings::load(&Layers { file: None, environment: Vec::new(), flags }).unwrap();
+        Storage::of(&settings)
+    }
+
+    /// Every event of the log, decoded, in its order.
+    pub fn facts(&self) -> Vec<Fact> {
+        let log = self.storage().log_reader().unwrap();
+        let mut facts = Vec::new();
+        let mut after = Sequence(0);
+        loop {
+            let records = log.read_after(after, 10_000).unwrap();
+            let Some(last) = records.last() else { return facts };
+            after = last.sequence;
+            facts.extend(records.iter().map(|record| wire::fact::decode(&record.fact).unwrap()));
+        }
+    }
+
     /// Runs a command to its end.
     pub fn run(&self, arguments: &[&str]) -> Done {
         let output = self.program(arguments).stdin(Stdio::null()).output().unwrap();
@@ -208,9 +236,29 @@ impl Installation {
     /// Starts the server with more arguments.
     #[track_caller]
     pub fn serve_with(&self, arguments: &[&str]) -> Server {
+        let command = self.program(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
+        self.start(command)
+    }
+
+    /// Starts the server on a disk on which no file may grow beyond so many blocks of 512 bytes.
+    #[track_caller]
+    pub fn serve_on_full_disk(&self, blocks: u64) -> Server {
+        let program = self.program(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut command = Command::new("sh");
+        // Writes beyond the limit fail instead of ending the process, as they do on a full disk.
+        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+        command.arg("-c").arg(script).arg(program.get_program()).args(program.get_args());
+        command.current_dir(program.get_current_dir().unwrap());
+        for (name, _) in program.get_envs().filter(|(_, value)| value.is_none()) {
+            command.env_remove(name);
+        }
+        self.start(command)
+    }
+
+    #[track_caller]
+    fn start(&self, mut command: Command) -> Server {
         let complaints = self.directory.path().join("server.stderr");
         let errors = File::options().create(true).append(true).open(&complaints).unwrap();
-        let mut command = self.program(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
