@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tributary_adapters::canonical::{DecodingRules, fields_from_json};
+use tributary_adapters::canonical::fields_from_json;
+use tributary_adapters::import::ColumnMap;
 use tributary_adapters::signature::sign_body;
 use tributary_domain::configuration::Secret;
 use tributary_domain::fact::PayoutStep;
@@ -16,8 +17,7 @@ use tributary_store::log::Way;
 
 use crate::desk::Desk;
 use crate::edge::Edge;
-use crate::edge::intake::source;
-use crate::importing::{DirectDoor, Door, Submission};
+use crate::importing::{DirectDoor, DoorsBySource, Submission};
 use crate::operations::payout;
 use crate::setup::live::{opened, sealed};
 use crate::setup::{Document, SetupFile, plan};
@@ -30,7 +30,6 @@ const SEED: u64 = 2026;
 const STORY: Span = Span::days(100);
 /// Payouts are cut off so long before the present: the last weeks still show what is pending and in hold.
 const PAID_UNTIL: Span = Span::days(20);
-const BATCH: usize = 1_000;
 
 /// What a newcomer may try next.
 pub struct Tour {
@@ -82,7 +81,16 @@ pub fn set_up(storage: &Storage, secrets: &Secrets, now: Timestamp) -> anyhow::R
 /// When log or store fail.
 pub fn fill(edge: &Arc<Edge>, secrets: Secrets, now: Timestamp) -> anyhow::Result<Tour> {
     let configuration = edge.configuration.current();
-    let mut doors: HashMap<&'static str, (DirectDoor, Vec<Submission>)> = HashMap::new();
+    let mut doors = DoorsBySource::new(|source| {
+        DirectDoor::open(
+            edge.intake.clone(),
+            configuration.clone(),
+            source,
+            &ColumnMap::default(),
+            Way::Events,
+        )
+        .map_err(|reason| anyhow::anyhow!("{source}: {}", reason.message()))
+    });
     let mut order = None;
     let start = now.plus(Span(-STORY.0));
     for delivery in simulate(&Parameters::new(SEED, CLICKS, start)) {
@@ -95,28 +103,9 @@ pub fn fill(edge: &Arc<Edge>, secrets: Secrets, now: Timestamp) -> anyhow::Resul
         }
         let json = delivery.event.to_json();
         let fields = fields_from_json(json.as_bytes())?;
-        let submission = Submission { fields, raw: json.into_bytes() };
-        if !doors.contains_key(delivery.source) {
-            let (key, found) = source(&configuration, delivery.source, now)
-                .map_err(|reason| anyhow::anyhow!("{}: {}", delivery.source, reason.message()))?;
-            let door = DirectDoor {
-                intake: edge.intake.clone(),
-                configuration: configuration.clone(),
-                source: key,
-                rules: DecodingRules::canonical_for(found),
-                way: Way::Events,
-            };
-            doors.insert(delivery.source, (door, Vec::new()));
-        }
-        let Some((door, waiting)) = doors.get_mut(delivery.source) else { continue };
-        waiting.push(submission);
-        if waiting.len() >= BATCH {
-            door.submit(std::mem::take(waiting))?;
-        }
+        doors.submit(delivery.source, Submission { fields, raw: json.into_bytes() })?;
     }
-    for (door, waiting) in doors.values_mut() {
-        door.submit(std::mem::take(waiting))?;
-    }
+    doors.finish()?;
     pay(edge, now)?;
     let link = world::LINKS.first().map_or("", |link| link.key);
     Ok(Tour { link, order, secrets })
@@ -132,8 +121,11 @@ fn pay(edge: &Arc<Edge>, now: Timestamp) -> anyhow::Result<()> {
     if report.payouts.is_empty() {
         return Ok(());
     }
-    let references: HashMap<String, String> =
-        report.payouts.iter().map(|payout| (payout.payout.clone(), format!("SEPA-{}", payout.payout))).collect();
+    let references: HashMap<String, String> = report
+        .payouts
+        .iter()
+        .map(|payout| (payout.payout.clone(), format!("SEPA-{}", payout.payout)))
+        .collect();
     for step in [PayoutStep::Approved, PayoutStep::Exported, PayoutStep::Settled] {
         let named = if step == PayoutStep::Settled { references.clone() } else { HashMap::new() };
         payout::advance(&mut desk, &run, step, &named, now)?;
@@ -145,7 +137,11 @@ fn pay(edge: &Arc<Edge>, now: Timestamp) -> anyhow::Result<()> {
 ///
 /// # Errors
 /// When the demonstration's source is not there.
-pub fn banner(address: &std::net::SocketAddr, data_dir: &std::path::Path, tour: &Tour) -> anyhow::Result<String> {
+pub fn banner(
+    address: &std::net::SocketAddr,
+    data_dir: &std::path::Path,
+    tour: &Tour,
+) -> anyhow::Result<String> {
     let base = format!("http://{address}");
     let key = SourceKey::parse(world::SHOP)?;
     let (_, secret) = tour
@@ -153,7 +149,8 @@ pub fn banner(address: &std::net::SocketAddr, data_dir: &std::path::Path, tour: 
         .iter()
         .find(|(source, _)| *source == key.as_str())
         .context("the demonstration has no shop")?;
-    let creator = world::PARTNERS.iter().find(|partner| partner.kind == "creator").map_or("", |partner| partner.key);
+    let creator =
+        world::PARTNERS.iter().find(|partner| partner.kind == "creator").map_or("", |partner| partner.key);
     let body = format!(
         "{{\"event_type\":\"conversion\",\"event_id\":\"try-1\",\"customer_id\":\"try-customer\",\"transaction_id\":\"try-order-1\",\"value\":\"49.90\",\"currency\":\"EUR\",\"creator_id\":\"{creator}\"}}"
     );

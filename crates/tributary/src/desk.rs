@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tributary_domain::time::Span;
 use tributary_store::log::{Log, LogReader, LogSettings};
 use tributary_store::state::{StateError, StateReader};
 
@@ -33,7 +32,8 @@ pub struct Desk {
 }
 
 /// How long to wait for an engine that runs in another process.
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
+const LONGEST_WAIT: Duration = Duration::from_secs(900);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Desk {
     /// Opens the installation that the settings name.
@@ -44,9 +44,9 @@ impl Desk {
         let storage = Storage::of(settings);
         storage.must_exist()?;
         let keyring = storage.keyring()?;
-        let log_engine = storage
-            .log_engine()
-            .context("this command writes to the log: stop the server first, or use the command's --server option")?;
+        let log_engine = storage.log_engine().context(
+            "this command writes to the log and needs embedded storage alone; stop the server first",
+        )?;
         let engine = match storage.state_writer() {
             Ok(state) => Some(Engine::new(storage.log_reader()?, state, settings.engine.batch_events)),
             Err(_) if !storage.is_embedded() => None,
@@ -58,9 +58,7 @@ impl Desk {
             log,
             keyring,
             metrics: Metrics::default(),
-            future_tolerance: Span(
-                i64::try_from(settings.edge.future_tolerance_seconds).unwrap_or(300).saturating_mul(Span::SECOND.0),
-            ),
+            future_tolerance: settings.edge.future_tolerance(),
         };
         Ok(Self { intake, configuration, state: storage.state_reader()?, log: storage.log_reader()?, engine })
     }
@@ -82,26 +80,38 @@ impl Desk {
     /// # Errors
     /// When a step fails for good.
     pub fn catch_up(&mut self) -> anyhow::Result<()> {
-        let Some(engine) = &mut self.engine else { return self.wait() };
+        let Some(engine) = &mut self.engine else {
+            return wait_for_engine(self.log.as_ref(), self.state.as_ref());
+        };
         loop {
             match engine.step(&self.configuration.current()) {
                 Ok(Step::Idle) => return Ok(()),
                 Ok(_) => {}
-                Err(EngineError::State(StateError::ConfigurationMoved { .. })) => self.configuration.reload()?,
+                Err(EngineError::State(StateError::ConfigurationMoved { .. })) => {
+                    self.configuration.reload()?
+                }
                 Err(error) => return Err(error.into()),
             }
         }
     }
+}
 
-    fn wait(&self) -> anyhow::Result<()> {
-        let started = Instant::now();
-        let goal = self.log.last()?;
-        while self.state.checkpoint()? < goal {
-            if started.elapsed() > LONGEST_WAIT {
-                anyhow::bail!("no engine took the facts into account within {} s; start one with `tributary serve`", LONGEST_WAIT.as_secs());
-            }
-            std::thread::sleep(Duration::from_millis(50));
+/// Waits until an engine that runs elsewhere has taken everything into account that is in the log now, and settled again what a
+/// change of the set-up queued.
+///
+/// # Errors
+/// When log or store cannot be read, or no engine does it in time.
+pub fn wait_for_engine(log: &dyn LogReader, state: &dyn StateReader) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let goal = log.last()?;
+    while state.checkpoint()? < goal || state.queue_length()? > 0 {
+        if started.elapsed() > LONGEST_WAIT {
+            anyhow::bail!(
+                "no engine took everything into account within {} s; start one with `tributary serve`",
+                LONGEST_WAIT.as_secs()
+            );
         }
-        Ok(())
+        std::thread::sleep(LOOK_AGAIN);
     }
+    Ok(())
 }

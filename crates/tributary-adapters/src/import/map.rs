@@ -6,7 +6,7 @@ use tributary_domain::reason::Reason;
 use super::journeys::JourneyRules;
 use super::map_file;
 use super::times::{Zone, with_zone};
-use crate::canonical::{DecodingRules, Fields, Form, Refusal, Target, nearest, shortened, target};
+use crate::canonical::{DecodingRules, Field, Fields, Form, Refusal, Target, nearest, shortened, target};
 
 /// What a file's rows are.
 #[derive(Clone, PartialEq, Debug)]
@@ -91,6 +91,54 @@ impl ColumnMap {
         // A file's columns are chosen by its map; nothing unknown is passed over in silence.
         rules.profile = None;
         rules
+    }
+
+    /// The fields of a row as somebody reads them who does not know this map, such as a running server: under canonical names,
+    /// amounts with a point and a currency.
+    ///
+    /// # Errors
+    /// [`Reason::InvalidField`] for an amount with a point in a file of decimal commas, which could mean two things.
+    pub fn canonical(&self, fields: &Fields) -> Result<Fields, Refusal> {
+        let mut canonical = Fields::new();
+        let (mut has_value, mut has_currency) = (false, false);
+        for field in fields.iter() {
+            let mapped = self.columns.iter().find(|(column, _)| *column == field.name);
+            let name = mapped.map_or(field.name.as_str(), |(_, canonical)| canonical.as_str());
+            let is_given = !field.value.trim().is_empty();
+            match target(name) {
+                _ if name == "ignore" => {}
+                Some(Target::Value) => {
+                    has_value |= is_given;
+                    let (amount, form) = self.amount(field)?;
+                    canonical.push_as(name, &amount, form)?;
+                }
+                found => {
+                    has_currency |= is_given && found == Some(Target::Currency);
+                    canonical.push_as(name, &field.value, field.form)?;
+                }
+            }
+        }
+        if let (Some(currency), true, false) = (self.currency, has_value, has_currency) {
+            canonical.push("currency", currency.code())?;
+        }
+        Ok(canonical)
+    }
+
+    /// An amount as this map means it; as a number where it is one, which has a point for every source.
+    fn amount(&self, field: &Field) -> Result<(String, Form), Refusal> {
+        let text = field.value.trim();
+        let plain = match (self.decimal_comma, field.form) {
+            (None, _) | (_, Form::Number | Form::Boolean) => return Ok((field.value.clone(), field.form)),
+            (Some(true), Form::Text) if text.contains('.') => {
+                let why = format!("`{}` has a point, and this file writes a decimal comma", shortened(text));
+                return Err(Refusal::invalid(&field.name, why)
+                    .with_hint("Write `1234,56` without thousands marks, or set `decimal_comma = false`."));
+            }
+            (Some(true), Form::Text) => text.replacen(',', ".", 1),
+            (Some(false), Form::Text) => text.to_owned(),
+        };
+        let is_number = serde_json::from_str::<serde_json::Number>(&plain).is_ok();
+        Ok((plain, if is_number { Form::Number } else { Form::Text }))
     }
 
     /// The columns that a header must have.

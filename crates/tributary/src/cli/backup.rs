@@ -52,7 +52,8 @@ pub fn run_backup(args: &BackupArgs) -> Result<(), Failure> {
     let settings = args.settings.settings()?;
     let storage = embedded(&settings)?;
     storage.must_exist()?;
-    let cannot = |error: std::io::Error| Failure::new(format!("cannot write {}: {error}", args.path.display()));
+    let cannot =
+        |error: std::io::Error| Failure::new(format!("cannot write {}: {error}", args.path.display()));
     if args.path.exists() {
         return Err(Failure::new(format!("{} exists", args.path.display())).hint("name a new directory"));
     }
@@ -85,7 +86,8 @@ pub fn run_restore(args: &RestoreArgs) -> Result<(), Failure> {
     }
     for name in DATABASES {
         if !args.path.join(name).exists() {
-            return Err(Failure::new(format!("{} lacks {name}", args.path.display())).hint("is it a directory that `backup` wrote?"));
+            return Err(Failure::new(format!("{} lacks {name}", args.path.display()))
+                .hint("is it a directory that `backup` wrote?"));
         }
     }
     std::fs::create_dir_all(target).map_err(cannot)?;

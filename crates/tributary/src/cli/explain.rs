@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::opened::Opened;
-use super::{Failure, OutputArgs, SettingsArgs, print_line};
+use super::{Failure, OutputArgs, SettingsArgs, print_json, print_line};
 use crate::operations::explain::explain;
 
 /// Arguments of `explain`.
@@ -28,9 +28,13 @@ pub fn run(args: &ExplainArgs) -> Result<(), Failure> {
     let opened = Opened::open(&args.settings)?;
     let explanation = explain(opened.state.as_ref(), &opened.configuration.current(), &args.id)?;
     if args.output.is_json() {
-        print_line(serde_json::to_string_pretty(&explanation).map_err(Failure::new)?)?;
+        print_json(&explanation)?;
     } else {
         print_line(explanation.prose().trim_end())?;
     }
-    if explanation.what == "nothing" { Err(Failure::new(format!("nothing is known under `{}`", args.id))) } else { Ok(()) }
+    if explanation.what == "nothing" {
+        Err(Failure::new(format!("nothing is known under `{}`", args.id)))
+    } else {
+        Ok(())
+    }
 }

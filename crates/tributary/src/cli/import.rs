@@ -6,13 +6,14 @@ use clap::Args;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tributary_adapters::canonical::DecodingRules;
-use tributary_adapters::import::{ColumnMap, Format};
+use tributary_adapters::import::Format;
 use tributary_store::log::Way;
 
-use super::{Failure, OutputArgs, SettingsArgs, print_line};
+use super::{Failure, OutputArgs, SettingsArgs, choosing, print_json, print_line};
 use crate::desk::Desk;
-use crate::edge::intake::source;
 use crate::importing::{self, DirectDoor, DryRunDoor, Job, ServerDoor, Summary};
+use crate::setup::live::LiveConfiguration;
+use crate::storage::Storage;
 
 /// Arguments of `import`.
 #[derive(Args, Debug)]
@@ -26,7 +27,7 @@ pub struct ImportArgs {
     /// How columns become fields [default: columns are named like fields].
     #[arg(long, value_name = "FILE")]
     pub map: Option<PathBuf>,
-    /// Check every row and store nothing.
+    /// Check the fields of every row and store nothing. Whether links and campaigns exist is found out when it is done.
     #[arg(long)]
     pub dry_run: bool,
     /// Send the rows to a running server instead of writing the log directly.
@@ -49,16 +50,10 @@ pub struct ImportArgs {
 /// When the file cannot be read on, the door fails, or rows were refused.
 pub fn run(args: &ImportArgs) -> Result<(), Failure> {
     let format = Format::of_file_name(&args.file.to_string_lossy()).ok_or_else(|| {
-        Failure::usage(format!("{} has no known form", args.file.display())).hint("name it .csv, .csv.gz, .jsonl or .jsonl.gz")
+        Failure::usage(format!("{} has no known form", args.file.display()))
+            .hint("name it .csv, .csv.gz, .jsonl or .jsonl.gz")
     })?;
-    let (map, map_text) = match &args.map {
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
-            (ColumnMap::parse(&text).map_err(|refusal| Failure::new(format!("{}: {refusal}", path.display())))?, text)
-        }
-        None => (ColumnMap::default(), String::new()),
-    };
+    let (map, map_text) = choosing::column_map(args.map.as_deref())?;
     let result = args.result.clone().unwrap_or_else(|| {
         let mut name = args.file.as_os_str().to_owned();
         name.push(".result.csv");
@@ -83,40 +78,43 @@ pub fn run(args: &ImportArgs) -> Result<(), Failure> {
 
 fn through_door(args: &ImportArgs, job: &Job, told: &mut dyn FnMut(u64, u64)) -> Result<Summary, Failure> {
     if args.dry_run {
-        let rules = job.map.rules(&DecodingRules::default());
+        let rules = job.map.rules(&rules_of_source(args)?);
         return Ok(importing::run(job, &mut DryRunDoor { rules }, told)?);
     }
     if let Some(server) = &args.server {
         let secret = super::send::secret_of(&args.source, &args.settings)?;
-        let rules = job.map.rules(&DecodingRules::default());
-        let mut door = ServerDoor::new(server, &args.source, secret, rules);
+        let mut door = ServerDoor::new(server, &args.source, secret, job.map.clone());
         return Ok(importing::run(job, &mut door, told)?);
     }
     let mut desk = Desk::open(&args.settings.settings()?)?;
     let configuration = desk.configuration.current();
-    let (key, found) = source(&configuration, &args.source, super::now()?).map_err(|_| {
-        Failure::new(format!("there is no source `{}`", args.source)).hint("create it with `tributary apply`")
-    })?;
-    let mut door = DirectDoor {
-        intake: desk.intake.clone(),
-        configuration: configuration.clone(),
-        source: key,
-        rules: job.map.rules(&DecodingRules::canonical_for(found)),
-        way: Way::Import,
-    };
+    let mut door = DirectDoor::open(desk.intake.clone(), configuration, &args.source, &job.map, Way::Import)
+        .map_err(|_| choosing::no_source(&args.source))?;
     let summary = importing::run(job, &mut door, told)?;
     desk.catch_up()?;
     Ok(summary)
 }
 
+/// How the source's rows are read: by its set-up where that lies here, which a running server does not hinder.
+fn rules_of_source(args: &ImportArgs) -> Result<DecodingRules, Failure> {
+    let storage = Storage::of(&args.settings.settings()?);
+    if storage.must_exist().is_err() {
+        return Ok(DecodingRules::default());
+    }
+    let live = LiveConfiguration::load(storage.configuration()?, storage.keyring()?)?;
+    let configuration = live.current();
+    Ok(DecodingRules::canonical_for(choosing::source_of(&configuration, &args.source, super::now()?)?))
+}
+
 fn progress() -> Result<ProgressBar, Failure> {
-    let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}").map_err(Failure::new)?;
+    let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+        .map_err(Failure::new)?;
     Ok(ProgressBar::new(0).with_style(style))
 }
 
 fn report(args: &ImportArgs, summary: &Summary, result: &std::path::Path) -> Result<(), Failure> {
     if args.output.is_json() {
-        print_line(serde_json::to_string_pretty(summary).map_err(Failure::new)?)?;
+        print_json(summary)?;
     } else {
         let stored = if args.dry_run { "would be accepted" } else { "accepted" };
         print_line(format!(
@@ -130,6 +128,10 @@ fn report(args: &ImportArgs, summary: &Summary, result: &std::path::Path) -> Res
     if summary.rejected == 0 {
         return Ok(());
     }
-    let place = if args.dry_run { "run it without --dry-run to see each row's outcome".to_owned() } else { format!("see {}", result.display()) };
+    let place = if args.dry_run {
+        "run it without --dry-run to see each row's outcome".to_owned()
+    } else {
+        format!("see {}", result.display())
+    };
     Err(Failure::new(format!("{} rows or events were refused", summary.rejected)).hint(place))
 }

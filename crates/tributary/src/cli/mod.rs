@@ -5,6 +5,7 @@
 pub mod apply;
 pub mod arguments;
 pub mod backup;
+mod choosing;
 pub mod config;
 pub mod demo;
 pub mod explain;
@@ -146,6 +147,14 @@ pub(crate) fn print_line(line: impl std::fmt::Display) -> Result<(), Failure> {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// Prints one indented JSON document on standard output.
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    print_line(serde_json::to_string_pretty(value).map_err(Failure::new)?)
 }
 
 #[cfg(test)]

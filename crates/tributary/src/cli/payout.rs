@@ -11,7 +11,7 @@ use tributary_domain::time::Timestamp;
 use tributary_store::state::StateReader;
 
 use super::opened::Opened;
-use super::{Failure, OutputArgs, SettingsArgs, print_line};
+use super::{Failure, OutputArgs, SettingsArgs, choosing, print_json, print_line};
 use crate::desk::Desk;
 use crate::operations::payout::{self, RunReport};
 
@@ -90,16 +90,21 @@ pub fn run(args: &PayoutArgs) -> Result<(), Failure> {
     if let PayoutCommand::List(selection) = &args.step {
         let opened = Opened::open(&args.settings)?;
         let payouts = payout::list(opened.state.as_ref(), selection.run.as_deref())?;
-        return print(args, &RunReport { run: selection.run.clone().unwrap_or_default(), payouts, not_paid: Vec::new() });
+        return print(
+            args,
+            &RunReport { run: selection.run.clone().unwrap_or_default(), payouts, not_paid: Vec::new() },
+        );
     }
     let mut desk = Desk::open(&args.settings.settings()?)?;
     let report = match &args.step {
         PayoutCommand::Prepare { cutoff, run, brand } => {
             let cut_off = match cutoff {
-                Some(text) => Timestamp::parse(text).map_err(|error| Failure::usage(format!("--cutoff: {error}")))?,
+                Some(text) => {
+                    Timestamp::parse(text).map_err(|error| Failure::usage(format!("--cutoff: {error}")))?
+                }
                 None => now,
             };
-            let brand = only_brand(&desk, brand.clone())?;
+            let brand = choosing::brand(&desk.configuration.current(), brand.as_ref())?;
             let run = run.clone().unwrap_or_else(|| format!("run-{cut_off}"));
             payout::prepare(&mut desk, &brand, &run, cut_off, now)?
         }
@@ -112,17 +117,6 @@ pub fn run(args: &PayoutArgs) -> Result<(), Failure> {
         PayoutCommand::List(_) => return Ok(()),
     };
     print(args, &report)
-}
-
-fn only_brand(desk: &Desk, named: Option<BrandKey>) -> Result<BrandKey, Failure> {
-    let configuration = desk.configuration.current();
-    let mut brands = configuration.brands.keys();
-    match (named, brands.next(), brands.next()) {
-        (Some(brand), _, _) => Ok(brand),
-        (None, Some(only), None) => Ok(only.clone()),
-        (None, None, _) => Err(Failure::new("no brand is set up").hint("apply a set-up file first")),
-        (None, Some(_), Some(_)) => Err(Failure::usage("there are several brands").hint("name one with --brand")),
-    }
 }
 
 /// The run meant: the named one, else the newest.
@@ -169,14 +163,23 @@ fn advance(
 }
 
 /// The file is on disk before the books say that it was exported.
-fn export(desk: &mut Desk, file: &Path, selection: &PayoutSelection, now: Timestamp) -> Result<RunReport, Failure> {
+fn export(
+    desk: &mut Desk,
+    file: &Path,
+    selection: &PayoutSelection,
+    now: Timestamp,
+) -> Result<RunReport, Failure> {
     let run = run_of(desk.state.as_ref(), selection)?;
     let payouts: Vec<_> = desk
         .state
         .payouts(Some(&run), usize::MAX >> 1)?
         .into_iter()
-        .filter(|payout| matches!(payout.step, PayoutStep::Approved | PayoutStep::Exported | PayoutStep::Settled))
-        .filter(|payout| selection.payouts.is_empty() || selection.payouts.iter().any(|id| **id == *payout.plan.payout.0))
+        .filter(|payout| {
+            matches!(payout.step, PayoutStep::Approved | PayoutStep::Exported | PayoutStep::Settled)
+        })
+        .filter(|payout| {
+            selection.payouts.is_empty() || selection.payouts.iter().any(|id| **id == *payout.plan.payout.0)
+        })
         .collect();
     if payouts.is_empty() {
         return Err(Failure::new(format!("run `{run}` has no approved payout to export"))
@@ -190,12 +193,18 @@ fn export(desk: &mut Desk, file: &Path, selection: &PayoutSelection, now: Timest
     std::io::Write::write_all(&mut output, payout::payout_file(&payouts).as_bytes()).map_err(cannot)?;
     output.sync_all().map_err(cannot)?;
     std::fs::rename(&part, file).map_err(cannot)?;
-    advance(desk, &PayoutSelection { payouts: selection.payouts.clone(), run: Some(run) }, PayoutStep::Exported, None, now)
+    advance(
+        desk,
+        &PayoutSelection { payouts: selection.payouts.clone(), run: Some(run) },
+        PayoutStep::Exported,
+        None,
+        now,
+    )
 }
 
 fn print(args: &PayoutArgs, report: &RunReport) -> Result<(), Failure> {
     if args.output.is_json() {
-        return print_line(serde_json::to_string_pretty(report).map_err(Failure::new)?);
+        return print_json(report);
     }
     if !report.run.is_empty() {
         print_line(format!("run {}", report.run))?;
@@ -211,7 +220,10 @@ fn print(args: &PayoutArgs, report: &RunReport) -> Result<(), Failure> {
         print_line("no payouts")?;
     }
     for each in &report.not_paid {
-        print_line(format!("not paid: {} {} {}: {} ({})", each.partner, each.amount, each.currency, each.message, each.reason))?;
+        print_line(format!(
+            "not paid: {} {} {}: {} ({})",
+            each.partner, each.amount, each.currency, each.message, each.reason
+        ))?;
     }
     Ok(())
 }

@@ -3,15 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use tributary_adapters::canonical::DecodingRules;
+use tributary_domain::configuration::Configuration;
+use tributary_domain::ids::SourceKey;
 use tributary_domain::time::Period;
 
-use tributary_adapters::canonical::DecodingRules;
-use tributary_adapters::import::ColumnMap;
-
-use super::{Failure, OutputArgs, SettingsArgs, print_line};
+use super::opened::Opened;
+use super::{Failure, OutputArgs, SettingsArgs, choosing, print_json, print_line};
 use crate::desk::Desk;
-use crate::edge::intake::source;
-use crate::operations::reconcile::{self, ReconciliationReport};
+use crate::operations::reconcile::{self, OperatorFile, ReconciliationReport};
 
 /// Arguments of `reconcile`.
 #[derive(Args, Debug)]
@@ -39,45 +39,58 @@ pub struct ReconcileArgs {
     pub settings: SettingsArgs,
 }
 
-/// Runs `reconcile`.
+/// Runs `reconcile`. Comparing works while a server runs; booking needs embedded storage alone.
 ///
 /// # Errors
 /// When the file cannot be read at all, or store or log fail.
 pub fn run(args: &ReconcileArgs) -> Result<(), Failure> {
-    let settings = args.settings.settings()?;
     let now = super::now()?;
-    let mut desk = Desk::open(&settings)?;
-    let map = match &args.map {
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
-            ColumnMap::parse(&text).map_err(Failure::new)?
-        }
-        None => ColumnMap::default(),
+    let (map, _) = choosing::column_map(args.map.as_deref())?;
+    let read = |configuration: &Configuration| -> Result<OperatorFile, Failure> {
+        let source = choosing::source_of(configuration, &args.source, now)?;
+        Ok(reconcile::read_file(&args.file, &map, &DecodingRules::canonical_for(source))?)
     };
-    let configuration = desk.configuration.current();
-    let (_, source) = source(&configuration, &args.source, now)
-        .map_err(|_| Failure::new(format!("there is no source `{}`", args.source)).hint("create it with `tributary apply`"))?;
-    let file = reconcile::read_file(&args.file, &map, &DecodingRules::canonical_for(source))?;
-    let report = reconcile::run(&mut desk, &args.source, args.period, file, args.apply, now)?;
-    if args.output.is_json() {
-        return print_line(serde_json::to_string_pretty(&report).map_err(Failure::new)?);
-    }
-    print(&report, args.apply)
+    let key = SourceKey::parse(&args.source).map_err(|_| choosing::no_source(&args.source))?;
+    let report = if args.apply {
+        let mut desk = Desk::open(&args.settings.settings()?)?;
+        let file = read(&desk.configuration.current())?;
+        reconcile::apply(&mut desk, &key, args.period, &file, now)?
+    } else {
+        let opened = Opened::open(&args.settings)?;
+        let file = read(&opened.configuration.current())?;
+        reconcile::compare(opened.state.as_ref(), &key, args.period, &file)?
+    };
+    if args.output.is_json() { print_json(&report) } else { print(&report, args.apply) }
 }
 
 /// Differences shown on a terminal; all are in the JSON.
 const MOST_SHOWN: usize = 50;
 
 fn print(report: &ReconciliationReport, applied: bool) -> Result<(), Failure> {
-    print_line(format!("{:<20} {:>9}  {:<28} {:<28}", format!("period {}", report.period), "count", "ours", "theirs"))?;
+    print_line(format!(
+        "{:<20} {:>9}  {:<28} {:<28}",
+        format!("period {}", report.period),
+        "count",
+        "ours",
+        "theirs"
+    ))?;
     let sums = |sums: &std::collections::BTreeMap<String, String>| {
         sums.iter().map(|(currency, sum)| format!("{sum} {currency}")).collect::<Vec<_>>().join(", ")
     };
     for class in &report.classes {
-        print_line(format!("{:<20} {:>9}  {:<28} {:<28}", class.class, class.count, sums(&class.ours), sums(&class.theirs)))?;
+        print_line(format!(
+            "{:<20} {:>9}  {:<28} {:<28}",
+            class.class,
+            class.count,
+            sums(&class.ours),
+            sums(&class.theirs)
+        ))?;
     }
-    print_line(format!("match rate {}.{:04} %", report.match_rate_ppm / 10_000, report.match_rate_ppm % 10_000))?;
+    print_line(format!(
+        "match rate {}.{:04} %",
+        report.match_rate_ppm / 10_000,
+        report.match_rate_ppm % 10_000
+    ))?;
     for each in report.differences.iter().take(MOST_SHOWN) {
         let line = each.line.map_or_else(String::new, |line| format!(" (line {line})"));
         print_line(format!("  {} {}{line}: {}", each.transaction, each.class, each.proposal))?;
@@ -89,7 +102,10 @@ fn print(report: &ReconciliationReport, applied: bool) -> Result<(), Failure> {
         print_line(format!("  refused {refused}"))?;
     }
     if applied {
-        print_line(format!("{} adjustments booked, {} were booked before", report.applied, report.already_applied))
+        print_line(format!(
+            "{} adjustments booked, {} were booked before",
+            report.applied, report.already_applied
+        ))
     } else {
         print_line("nothing is booked; --apply books the proposals")
     }

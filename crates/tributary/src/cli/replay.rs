@@ -7,10 +7,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::opened::Opened;
-use super::{Failure, OutputArgs, SettingsArgs, print_line};
+use super::{Failure, OutputArgs, SettingsArgs, choosing, print_json, print_line};
 use crate::operations::replay::{rebuild, what_if, what_if_rows};
-use crate::setup::{Document, SetupFile, configuration, plan};
 use crate::setup::live::opened;
+use crate::setup::{Document, SetupFile, configuration, plan};
 
 /// Arguments of `replay`.
 #[derive(Args, Debug)]
@@ -44,7 +44,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
 fn run_rebuild(args: &ReplayArgs, installation: &Opened) -> Result<(), Failure> {
     let total = installation.log.count().map_err(Failure::new)?;
     let bar = progress(total)?;
-    let scratch = tempfile_in(&installation.settings.data_dir)?;
+    let scratch = scratch_directory(&installation.settings.data_dir)?;
     let rebuilt = rebuild(
         &installation.log,
         installation.state.as_ref(),
@@ -59,7 +59,7 @@ fn run_rebuild(args: &ReplayArgs, installation: &Opened) -> Result<(), Failure> 
     let rebuilt = rebuilt?;
     removed.map_err(|error| Failure::new(format!("cannot remove {}: {error}", scratch.display())))?;
     if args.output.is_json() {
-        print_line(serde_json::to_string_pretty(&rebuilt).map_err(Failure::new)?)?;
+        print_json(&rebuilt)?;
     } else {
         print_line(format!("{} records read", rebuilt.records))?;
         print_line(format!("live    {}", rebuilt.live))?;
@@ -75,8 +75,7 @@ fn run_rebuild(args: &ReplayArgs, installation: &Opened) -> Result<(), Failure> 
 
 fn run_with(args: &ReplayArgs, installation: &Opened) -> Result<(), Failure> {
     let Some(path) = &args.with else { return Ok(()) };
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))?;
+    let text = choosing::text_of(path)?;
     let file = SetupFile { name: path.display().to_string(), text };
     let now = installation.configuration.current();
     let brands: Vec<_> = now.brands.keys().cloned().collect();
@@ -86,8 +85,7 @@ fn run_with(args: &ReplayArgs, installation: &Opened) -> Result<(), Failure> {
     // What the file says is in force always: the question is how all of history would look under it.
     let mut rows = opened(&stored, &keyring)?;
     let always = tributary_domain::time::Timestamp(i64::MIN);
-    let changes = plan(&[], &document, always)
-        .or_else(|_| plan(&rows, &document, always))?;
+    let changes = plan(&[], &document, always).or_else(|_| plan(&rows, &document, always))?;
     for row in changes.rows {
         rows.retain(|old| (&old.kind, &old.brand, &old.key) != (&row.kind, &row.brand, &row.key));
         rows.push(row);
@@ -98,30 +96,41 @@ fn run_with(args: &ReplayArgs, installation: &Opened) -> Result<(), Failure> {
     bar.finish_and_clear();
     let mut rows = what_if_rows(&sums?);
     if args.diff {
-        rows.retain(|row| row["value_now"] != row["value_then"] || row["commission_now"] != row["commission_then"]);
+        rows.retain(|row| {
+            row["value_now"] != row["value_then"] || row["commission_now"] != row["commission_then"]
+        });
     }
     if args.output.is_json() {
-        return print_line(serde_json::to_string_pretty(&rows).map_err(Failure::new)?);
+        return print_json(&rows);
     }
-    print_line(format!("{:<20} {:<4} {:>16} {:>16} {:>16} {:>16} {:>14}", "earner", "", "value now", "value then", "commission now", "then", "difference"))?;
+    print_line(format!(
+        "{:<20} {:<4} {:>16} {:>16} {:>16} {:>16} {:>14}",
+        "earner", "", "value now", "value then", "commission now", "then", "difference"
+    ))?;
     for row in rows {
         let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
         print_line(format!(
             "{:<20} {:<4} {:>16} {:>16} {:>16} {:>16} {:>14}",
-            text("earner"), text("currency"), text("value_now"), text("value_then"), text("commission_now"),
-            text("commission_then"), text("difference")
+            text("earner"),
+            text("currency"),
+            text("value_now"),
+            text("value_then"),
+            text("commission_now"),
+            text("commission_then"),
+            text("difference")
         ))?;
     }
     Ok(())
 }
 
 fn progress(total: u64) -> Result<ProgressBar, Failure> {
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} records, {per_sec}, {eta}").map_err(Failure::new)?;
+    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} records, {per_sec}, {eta}")
+        .map_err(Failure::new)?;
     Ok(ProgressBar::new(total).with_style(style))
 }
 
 /// A fresh directory beside the data, so that a rebuild never fills another disk.
-fn tempfile_in(data_dir: &std::path::Path) -> Result<PathBuf, Failure> {
+fn scratch_directory(data_dir: &std::path::Path) -> Result<PathBuf, Failure> {
     let directory = data_dir.join(format!("replay-{}", std::process::id()));
     std::fs::create_dir_all(&directory)
         .map_err(|error| Failure::new(format!("cannot create {}: {error}", directory.display())))?;

@@ -1,17 +1,17 @@
 //! `tributary simulate`: deterministic traffic with ground truth.
 
-use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use tributary_adapters::canonical::{DecodingRules, fields_from_json};
+use tributary_adapters::canonical::fields_from_json;
+use tributary_adapters::import::ColumnMap;
 use tributary_domain::time::Timestamp;
 use tributary_sim::{Parameters, Simulation, simulate};
 
 use super::{Failure, SettingsArgs};
-use crate::edge::outcome::Status;
-use crate::importing::{Door as _, ServerDoor, Submission};
+use crate::edge::outcome::{Outcome, Status};
+use crate::importing::{DoorsBySource, ServerDoor, Submission};
 
 /// Arguments of `simulate`.
 #[derive(Args, Debug)]
@@ -42,9 +42,6 @@ pub struct SimulateArgs {
     pub settings: SettingsArgs,
 }
 
-/// Events sent at once.
-const BATCH: usize = 1_000;
-
 /// Runs `simulate`.
 ///
 /// # Errors
@@ -62,7 +59,8 @@ pub fn run(args: &SimulateArgs) -> Result<(), Failure> {
     let truth = simulation.into_truth();
     if let Some(path) = &args.truth {
         let text = serde_json::to_string_pretty(&truth).map_err(Failure::new)?;
-        std::fs::write(path, text).map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
+        std::fs::write(path, text)
+            .map_err(|error| Failure::new(format!("cannot write {}: {error}", path.display())))?;
     }
     eprintln!("{} deliveries of {} events, {} purchases", truth.deliveries, truth.events, truth.purchases);
     Ok(())
@@ -88,35 +86,21 @@ fn write(args: &SimulateArgs, simulation: &mut Simulation) -> Result<(), Failure
 
 /// Sends each source's events under its own name. The sources are those of the simulated brand, as `demo` sets them up.
 fn send(args: &SimulateArgs, server: &str, simulation: &mut Simulation) -> Result<(), Failure> {
-    let mut doors: HashMap<&'static str, (ServerDoor, Vec<Submission>)> = HashMap::new();
-    let mut rejected = 0u64;
-    let mut submit = |door: &mut ServerDoor, events: Vec<Submission>| -> Result<(), Failure> {
-        if events.is_empty() {
-            return Ok(());
-        }
-        let outcomes = door.submit(events)?;
-        rejected += outcomes.iter().filter(|outcome| outcome.status == Status::Rejected).count() as u64;
-        Ok(())
+    let mut doors = DoorsBySource::new(|source| -> Result<ServerDoor, Failure> {
+        let secret = super::send::secret_of(source, &args.settings)?;
+        Ok(ServerDoor::new(server, source, secret, ColumnMap::default()))
+    });
+    let mut rejected = 0;
+    let mut count = |outcomes: Vec<Outcome>| {
+        rejected += outcomes.iter().filter(|outcome| outcome.status == Status::Rejected).count();
     };
     for delivery in simulation {
         if args.source.as_ref().is_some_and(|source| source != delivery.source) {
             continue;
         }
-        let json = delivery.event.to_json();
-        let fields = fields_from_json(json.as_bytes()).map_err(Failure::new)?;
-        if !doors.contains_key(delivery.source) {
-            let secret = super::send::secret_of(delivery.source, &args.settings)?;
-            let door = ServerDoor::new(server, delivery.source, secret, DecodingRules::default());
-            doors.insert(delivery.source, (door, Vec::new()));
-        }
-        let Some((door, waiting)) = doors.get_mut(delivery.source) else { continue };
-        waiting.push(Submission { fields, raw: Vec::new() });
-        if waiting.len() >= BATCH {
-            submit(door, std::mem::take(waiting))?;
-        }
+        let fields = fields_from_json(delivery.event.to_json().as_bytes()).map_err(Failure::new)?;
+        count(doors.submit(delivery.source, Submission { fields, raw: Vec::new() })?);
     }
-    for (door, waiting) in doors.values_mut() {
-        submit(door, std::mem::take(waiting))?;
-    }
+    count(doors.finish()?);
     if rejected > 0 { Err(Failure::new(format!("the server refused {rejected} events"))) } else { Ok(()) }
 }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::opened::Opened;
-use super::{Failure, OutputArgs, SettingsArgs, print_line};
+use super::{Failure, OutputArgs, SettingsArgs, print_json, print_line};
 use crate::operations::state_hash::state_hash;
 use crate::operations::verify::verify;
 
@@ -24,9 +24,10 @@ pub struct VerifyArgs {
 /// With the first fault when a law is broken.
 pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let opened = Opened::open(&args.settings)?;
-    let report = verify(opened.log.as_ref(), opened.state.as_ref(), &opened.configuration.current()).map_err(Failure::new)?;
+    let report = verify(opened.log.as_ref(), opened.state.as_ref(), &opened.configuration.current())
+        .map_err(Failure::new)?;
     if args.output.is_json() {
-        print_line(serde_json::to_string_pretty(&report).map_err(Failure::new)?)?;
+        print_json(&report)?;
     } else {
         for check in &report.checks {
             let verdict = if check.faults.is_empty() { "holds" } else { "BROKEN" };

@@ -16,14 +16,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
-use tributary_adapters::canonical::DecodingRules;
 use tributary_adapters::import::{ColumnMap, Format};
-use tributary_domain::ids::EventId;
+use tributary_adapters::signature::Scheme;
+use tributary_domain::configuration::Configuration;
+use tributary_domain::ids::{EventId, SourceKey};
 use tributary_domain::reason::Reason;
+use tributary_domain::time::Timestamp;
 use tributary_store::log::Way;
 
 use super::events::identify;
-use super::intake::source;
 use super::outcome::Outcome;
 use super::{Edge, now};
 use crate::importing::{self, DirectDoor, Job, Summary};
@@ -116,7 +117,7 @@ async fn take(
     let at = now();
     let configuration = edge.configuration.current();
     // A file is too large to be signed as a whole: the source proves itself by its token, before the body is read.
-    let (key, _, _) = identify(&configuration, parameters.source.as_deref(), headers, b"", at)?;
+    let key = token_of(&configuration, parameters.source.as_deref(), headers, at)?;
     let filename = parameters.filename.clone().unwrap_or_else(|| "import.csv".to_owned());
     if Format::of_file_name(&filename).is_none() {
         return Err(invalid("filename", "`filename` ends in neither .csv, .csv.gz, .jsonl nor .jsonl.gz"));
@@ -124,19 +125,47 @@ async fn take(
     let map = match headers.get("x-tributary-map") {
         Some(value) => {
             let text = STANDARD.decode(value.as_bytes()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-            let text = text.ok_or_else(|| invalid("x-tributary-map", "`x-tributary-map` is not base64 of a TOML map"))?;
+            let text = text
+                .ok_or_else(|| invalid("x-tributary-map", "`x-tributary-map` is not base64 of a TOML map"))?;
             ColumnMap::parse(&text)?;
             Some(text)
         }
         None => None,
     };
     let id = EventId::from_parts(at, &edge.intake.keyring.random_bytes()).to_string();
-    let ticket = Ticket { source: key.to_string(), filename, map, state: TicketState::Running, problem: None, summary: None };
-    spool(edge, &id, body).await?;
+    let ticket = Ticket {
+        source: key.to_string(),
+        filename,
+        map,
+        state: TicketState::Running,
+        problem: None,
+        summary: None,
+    };
+    let mut spooled = Spooled { path: edge.imports.file(&id), kept: false };
+    spool(edge, &spooled.path, body).await?;
     edge.imports.keep(&id, &ticket).map_err(|problem| unavailable(&problem))?;
+    spooled.kept = true;
     start(edge, id.clone(), ticket);
     let answer = json!({ "id": id, "status": "running", "rows": format!("/v1/imports/{id}/rows") });
     Ok((StatusCode::ACCEPTED, axum::Json(answer)).into_response())
+}
+
+/// The source that a token proves. A signature would have to cover the file; one over nothing proves nothing.
+fn token_of(
+    configuration: &Configuration,
+    named: Option<&str>,
+    headers: &HeaderMap,
+    at: Timestamp,
+) -> Result<SourceKey, Outcome> {
+    let (key, _, verified) = identify(configuration, named, headers, b"", at)?;
+    if verified.scheme() == Scheme::Token {
+        return Ok(key);
+    }
+    Err(Outcome {
+        message: Some("a file is not signed: its source proves itself by its token".to_owned()),
+        hint: Some("Send the secret as `Authorization: Bearer SECRET`, without a signature.".to_owned()),
+        ..Outcome::rejected(Reason::SignatureInvalid)
+    })
 }
 
 fn invalid(field: &str, message: &str) -> Outcome {
@@ -152,12 +181,34 @@ fn unavailable(problem: &dyn std::fmt::Display) -> Outcome {
     Outcome::rejected(Reason::StorageUnavailable)
 }
 
+/// A file as it arrives. It holds personal data in the clear, so that nothing of it may stay when its sender goes away.
+struct Spooled {
+    path: PathBuf,
+    kept: bool,
+}
+
+impl Drop for Spooled {
+    fn drop(&mut self) {
+        if !self.kept {
+            drop(std::fs::remove_file(&self.path));
+        }
+    }
+}
+
+/// Creates a file that only its owner may read.
+fn create_private(path: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 /// Writes the body to disk, up to the limit, durably.
-async fn spool(edge: &Edge, id: &str, body: Body) -> Result<(), Outcome> {
+async fn spool(edge: &Edge, path: &Path, body: Body) -> Result<(), Outcome> {
     use http_body_util::BodyExt;
     std::fs::create_dir_all(&edge.imports.directory).map_err(|problem| unavailable(&problem))?;
-    let path = edge.imports.file(id);
-    let mut file = tokio::fs::File::create(&path).await.map_err(|problem| unavailable(&problem))?;
+    let mut file = tokio::fs::File::from_std(create_private(path).map_err(|problem| unavailable(&problem))?);
     let mut body = body;
     let mut length = 0u64;
     while let Some(frame) = body.frame().await {
@@ -174,7 +225,6 @@ async fn spool(edge: &Edge, id: &str, body: Body) -> Result<(), Outcome> {
                 }
             }
             failed => {
-                drop(std::fs::remove_file(&path));
                 return Err(failed.err().unwrap_or_else(|| Outcome {
                     message: Some(format!("the file is larger than {} bytes", edge.limits.import_bytes)),
                     ..Outcome::rejected(Reason::TooLarge)
@@ -185,11 +235,17 @@ async fn spool(edge: &Edge, id: &str, body: Body) -> Result<(), Outcome> {
     file.sync_all().await.map_err(|problem| unavailable(&problem))
 }
 
-/// Goes on with imports that a former process left unfinished.
+/// Goes on with imports that a former process left unfinished, and removes what it was receiving when it ended: that was not
+/// answered, so its sender sends it again.
 pub fn resume(edge: &Arc<Edge>) {
     let Ok(entries) = std::fs::read_dir(&edge.imports.directory) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some(id) = name.strip_suffix(".data")
+            && !edge.imports.ticket_path(id).exists()
+        {
+            drop(std::fs::remove_file(entry.path()));
+        }
         let Some(id) = name.strip_suffix(".json") else { continue };
         match edge.imports.ticket(id) {
             Some(ticket) if ticket.state == TicketState::Running => start(edge, id.to_owned(), ticket),
@@ -210,12 +266,12 @@ fn start(edge: &Arc<Edge>, id: String, ticket: Ticket) {
             Err(problem) => Ticket { state: TicketState::Failed, problem: Some(format!("{problem:#}")), ..ticket },
         };
         edge.imports.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        if let Err(problem) = edge.imports.keep(&id, &ticket) {
-            tracing::error!(%problem, "an import's end could not be noted; it is run again at the next start");
-        }
-        if ticket.state == TicketState::Done {
-            // The raw file holds personal data and is in the log, sealed.
-            drop(std::fs::remove_file(edge.imports.file(&id)));
+        match edge.imports.keep(&id, &ticket) {
+            // The raw file holds personal data: what was taken of it is in the log, sealed, and the rest its sender has.
+            Ok(()) => drop(std::fs::remove_file(edge.imports.file(&id))),
+            Err(problem) => {
+                tracing::error!(%problem, "an import's end could not be noted; it is run again at the next start");
+            }
         }
     });
     if let Err(problem) = spawned {
@@ -225,21 +281,14 @@ fn start(edge: &Arc<Edge>, id: String, ticket: Ticket) {
 
 fn work(edge: &Arc<Edge>, id: &str, ticket: &Ticket) -> anyhow::Result<Summary> {
     let configuration = edge.configuration.current();
-    let (key, source) =
-        source(&configuration, &ticket.source, now()).map_err(|reason| anyhow::anyhow!("{}", reason.message()))?;
     let map = match &ticket.map {
         Some(text) => ColumnMap::parse(text).map_err(|refusal| anyhow::anyhow!("{refusal}"))?,
         None => ColumnMap::default(),
     };
     let format = Format::of_file_name(&ticket.filename)
         .ok_or_else(|| anyhow::anyhow!("`{}` has no known form", ticket.filename))?;
-    let mut door = DirectDoor {
-        intake: edge.intake.clone(),
-        configuration: configuration.clone(),
-        source: key,
-        rules: map.rules(&DecodingRules::canonical_for(source)),
-        way: Way::Import,
-    };
+    let mut door = DirectDoor::open(edge.intake.clone(), configuration, &ticket.source, &map, Way::Import)
+        .map_err(|reason| anyhow::anyhow!("{}", reason.message()))?;
     let job = Job {
         file: edge.imports.file(id),
         format,
@@ -270,7 +319,11 @@ pub async fn status(
 }
 
 /// The outcomes of its rows, as CSV.
-pub async fn rows(State(edge): State<Arc<Edge>>, UrlPath(id): UrlPath<String>, headers: HeaderMap) -> Response {
+pub async fn rows(
+    State(edge): State<Arc<Edge>>,
+    UrlPath(id): UrlPath<String>,
+    headers: HeaderMap,
+) -> Response {
     if let Err(outcome) = owned(&edge, &id, &headers) {
         return outcome.into_response();
     }
@@ -290,6 +343,6 @@ fn owned(edge: &Edge, id: &str, headers: &HeaderMap) -> Result<Ticket, Outcome> 
     };
     let ticket = edge.imports.ticket(id).ok_or_else(unknown)?;
     let configuration = edge.configuration.current();
-    identify(&configuration, Some(&ticket.source), headers, b"", now())?;
+    token_of(&configuration, Some(&ticket.source), headers, now())?;
     Ok(ticket)
 }

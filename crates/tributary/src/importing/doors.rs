@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use tributary_adapters::canonical::{DecodingRules, decode, decode_internal};
+use tributary_adapters::canonical::{DecodingRules, decode};
+use tributary_adapters::import::ColumnMap;
 use tributary_domain::configuration::Configuration;
 use tributary_domain::ids::{EventId, SourceKey};
 use tributary_domain::reason::Reason;
@@ -28,16 +29,29 @@ fn wait(attempt: u32) {
 
 /// Straight into the log of this installation.
 pub struct DirectDoor {
-    /// Seals and appends.
-    pub intake: Intake,
-    /// The set-up in force when the import began.
-    pub configuration: Arc<Configuration>,
-    /// In whose name.
-    pub source: SourceKey,
-    /// How fields are read.
-    pub rules: DecodingRules,
-    /// The way in that the facts are logged under.
-    pub way: Way,
+    intake: Intake,
+    configuration: Arc<Configuration>,
+    source: SourceKey,
+    rules: DecodingRules,
+    way: Way,
+}
+
+impl DirectDoor {
+    /// A door for a source's events, read with its rules and the map's, and logged as come by `way`.
+    ///
+    /// # Errors
+    /// [`Reason::UnknownSource`] and the other reasons of [`source`].
+    pub fn open(
+        intake: Intake,
+        configuration: Arc<Configuration>,
+        source_key: &str,
+        map: &ColumnMap,
+        way: Way,
+    ) -> Result<Self, Reason> {
+        let (source, found) = source(&configuration, source_key, now())?;
+        let rules = map.rules(&DecodingRules::canonical_for(found));
+        Ok(Self { intake, configuration, source, rules, way })
+    }
 }
 
 impl Door for DirectDoor {
@@ -67,8 +81,8 @@ impl DirectDoor {
         let mut prepared = Vec::with_capacity(events.len());
         let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(events.len());
         for (decoded, event) in decoded.into_iter().zip(events) {
-            let ready =
-                decoded.and_then(|decoded| self.intake.prepare(&self.configuration, sender, decoded, &event.raw));
+            let ready = decoded
+                .and_then(|decoded| self.intake.prepare(&self.configuration, sender, decoded, &event.raw));
             match ready {
                 Ok(ready) => {
                     prepared.push(ready);
@@ -81,7 +95,9 @@ impl DirectDoor {
         let mut stored = stored.into_iter();
         Ok(outcomes
             .into_iter()
-            .map(|outcome| outcome.or_else(|| stored.next()).unwrap_or(Outcome::rejected(Reason::StorageUnavailable)))
+            .map(|outcome| {
+                outcome.or_else(|| stored.next()).unwrap_or(Outcome::rejected(Reason::StorageUnavailable))
+            })
             .inspect(|outcome| {
                 self.intake.metrics.event(self.way.name(), outcome.status.name(), outcome.reason.code());
             })
@@ -99,7 +115,7 @@ impl Door for DryRunDoor {
     fn submit(&mut self, events: Vec<Submission>) -> anyhow::Result<Vec<Outcome>> {
         Ok(events
             .iter()
-            .map(|event| match decode_internal(&event.fields, &self.rules) {
+            .map(|event| match decode(&event.fields, &self.rules) {
                 Ok(_) => Outcome { status: Status::Accepted, ..Outcome::rejected(Reason::Recorded) },
                 Err(refusal) => refusal.into(),
             })
@@ -112,20 +128,25 @@ pub struct ServerDoor {
     agent: ureq::Agent,
     address: String,
     secret: String,
-    rules: DecodingRules,
+    map: ColumnMap,
 }
 
 impl ServerDoor {
-    /// A door at `server` for a source, whose secret is sent as a bearer token. `rules` are applied here, before sending, so that a
-    /// column map needs to be known to nobody else.
+    /// A door at `server` for a source, whose secret is sent as a bearer token. The map is applied here, before sending, so that
+    /// nobody else needs to know it.
     #[must_use]
-    pub fn new(server: &str, source: &str, secret: String, rules: DecodingRules) -> Self {
+    pub fn new(server: &str, source: &str, secret: String, map: ColumnMap) -> Self {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(120)))
             .build()
             .into();
-        Self { agent, address: format!("{}/v1/events?source={source}", server.trim_end_matches('/')), secret, rules }
+        Self {
+            agent,
+            address: format!("{}/v1/events?source={source}", server.trim_end_matches('/')),
+            secret,
+            map,
+        }
     }
 
     fn post(&self, body: &[u8]) -> anyhow::Result<(u16, serde_json::Value)> {
@@ -144,57 +165,59 @@ impl ServerDoor {
 
 impl Door for ServerDoor {
     fn submit(&mut self, events: Vec<Submission>) -> anyhow::Result<Vec<Outcome>> {
+        let mut sent = Vec::with_capacity(events.len());
+        let mut outcomes: Vec<Option<Outcome>> = Vec::with_capacity(events.len());
+        for event in &events {
+            match self.map.canonical(&event.fields) {
+                Ok(fields) => {
+                    sent.push(fields.to_json());
+                    outcomes.push(None);
+                }
+                Err(refusal) => outcomes.push(Some(refusal.into())),
+            }
+        }
+        let answered = if sent.is_empty() { Vec::new() } else { self.send(&sent)? };
+        anyhow::ensure!(
+            answered.len() == sent.len(),
+            "{} outcomes for {} events",
+            answered.len(),
+            sent.len()
+        );
+        let mut answered = answered.into_iter();
+        Ok(outcomes.into_iter().filter_map(|outcome| outcome.or_else(|| answered.next())).collect())
+    }
+}
+
+impl ServerDoor {
+    fn send(&self, events: &[String]) -> anyhow::Result<Vec<Outcome>> {
         let mut compressed = GzEncoder::new(Vec::new(), Compression::fast());
         // As an array: also a single event is then answered with a list.
-        compressed.write_all(b"[")?;
-        for (place, event) in events.iter().enumerate() {
-            if place > 0 {
-                compressed.write_all(b",")?;
-            }
-            compressed.write_all(canonical_json(event, &self.rules).as_bytes())?;
-        }
-        compressed.write_all(b"]")?;
+        compressed.write_all(format!("[{}]", events.join(",")).as_bytes())?;
         let body = compressed.finish()?;
         for attempt in 0..MOST_ATTEMPTS {
             match self.post(&body) {
                 Ok((429 | 503, _)) | Err(_) => wait(attempt),
                 Ok((_, answer)) => {
-                    let outcomes = answer["outcomes"].as_array().map(|list| list.iter().map(outcome).collect::<Vec<_>>());
+                    let outcomes =
+                        answer["outcomes"].as_array().map(|list| list.iter().map(outcome).collect());
                     return outcomes.ok_or_else(|| {
-                        let message = answer["reason"]["message"].as_str().unwrap_or("the answer is not Tributary's");
+                        let message =
+                            answer["reason"]["message"].as_str().unwrap_or("the answer is not Tributary's");
                         anyhow::anyhow!("the server refused the batch: {message}")
                     });
                 }
             }
         }
-        anyhow::bail!("the server at {} takes no events; run the import again to go on from here", self.address)
+        anyhow::bail!(
+            "the server at {} takes no events; run the import again to go on from here",
+            self.address
+        )
     }
-}
-
-/// The event with its fields under the names that the server knows.
-fn canonical_json(event: &Submission, rules: &DecodingRules) -> String {
-    if rules.aliases.is_empty() && rules.default_kind.is_none() {
-        return event.fields.to_json();
-    }
-    let mut fields = tributary_adapters::canonical::Fields::new();
-    for field in event.fields.iter() {
-        let alias = rules.aliases.iter().find(|(name, _)| *name == field.name);
-        match alias {
-            Some((_, target)) if target == "ignore" => {}
-            Some((_, target)) => drop(fields.push(target, &field.value)),
-            None => drop(fields.push(&field.name, &field.value)),
-        }
-    }
-    if let Some(kind) = rules.default_kind
-        && fields.get("event_type").is_none()
-    {
-        drop(fields.push("event_type", kind.name()));
-    }
-    fields.to_json()
 }
 
 fn outcome(answer: &serde_json::Value) -> Outcome {
-    let reason = answer["reason"]["code"].as_str().and_then(Reason::from_code).unwrap_or(Reason::MalformedBody);
+    let reason =
+        answer["reason"]["code"].as_str().and_then(Reason::from_code).unwrap_or(Reason::MalformedBody);
     Outcome {
         status: match answer["status"].as_str() {
             Some("accepted") => Status::Accepted,

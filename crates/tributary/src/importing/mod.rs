@@ -4,6 +4,7 @@
 //! written to the result file. An interrupted import goes on after the last row that the result file holds; what was sent
 //! but not yet written there is sent again and told `duplicate`, so nothing is lost and nothing counts twice.
 
+mod by_source;
 mod doors;
 mod progress_file;
 
@@ -21,6 +22,7 @@ use tributary_adapters::import::{
 };
 use tributary_domain::reason::Reason;
 
+pub use by_source::DoorsBySource;
 pub use doors::{DirectDoor, DryRunDoor, ServerDoor};
 use progress_file::ProgressFile;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use tributary_domain::configuration::Configuration;
-use tributary_domain::fact::{Fact, FactBody, PayoutAdvance, PayoutId, PayoutStep, Subject};
+use tributary_domain::fact::{Fact, FactBody, PayoutAdvance, PayoutId, PayoutPlan, PayoutStep, Subject};
 use tributary_domain::ids::{BrandKey, DeduplicationKey, EventId, PartnerKey, SourceKey, fingerprint};
 use tributary_domain::money::Currency;
 use tributary_domain::payout::{Line, NotPaid, no_longer_granted, plan};
@@ -82,21 +82,22 @@ pub fn prepare(
         anyhow::bail!("there is no brand `{brand}`");
     }
     let mut not_paid = Vec::new();
-    if desk.state.payouts(Some(run), 1)?.is_empty() {
+    let mut payouts = walking::payouts(desk.state.as_ref(), None)?;
+    payouts.retain(|payout| payout.brand == *brand);
+    if !payouts.iter().any(|payout| *payout.plan.run == *run) {
         let mut lines = commission_lines(desk.state.as_ref(), brand)?;
-        let paid = desk.state.payouts(None, usize::MAX >> 1)?;
-        let of_brand = paid.iter().filter(|payout| payout.brand == *brand);
-        lines.extend(no_longer_granted(&lines, of_brand.map(|payout| (&payout.plan, payout.step))));
+        lines.extend(no_longer_granted(&lines, payouts.iter().map(|payout| (&payout.plan, payout.step))));
         let minimum = |partner: &PartnerKey, currency| minimum(&configuration, brand, partner, currency);
         let (plans, rolled) = plan(brand, run, cut_off, &lines, minimum);
         not_paid = rolled;
-        let facts: anyhow::Result<Vec<Fact>> = plans
+        let facts: anyhow::Result<Vec<Command>> = plans
             .into_iter()
             .map(|plan| {
-                command(brand, now, &plan.payout.0.clone(), "prepared", FactBody::PayoutPrepared(plan))
+                let key = preparation_key(brand, &plan, &payouts);
+                command(brand, now, key, FactBody::PayoutPrepared(plan))
             })
             .collect();
-        append(desk, &facts?)?;
+        append(desk, facts?)?;
     }
     report(desk, run, not_paid)
 }
@@ -124,15 +125,19 @@ pub fn advance(
         let steps: Vec<&str> = payouts.iter().map(|payout| payout.step.name()).collect();
         anyhow::bail!("no payout of run `{run}` can become {}; they are {}", step.name(), steps.join(", "));
     }
-    let facts: anyhow::Result<Vec<Fact>> = ready
+    if step == PayoutStep::Settled {
+        refuse_used_references(desk.state.as_ref(), &ready, references)?;
+    }
+    let facts: anyhow::Result<Vec<Command>> = ready
         .into_iter()
         .map(|payout| {
             let reference = references.get(&*payout.plan.payout.0).map(|text| Arc::from(text.as_str()));
             let advance = PayoutAdvance { payout: payout.plan.payout.clone(), step, reference };
-            command(&payout.brand, now, &payout.plan.payout.0, step.name(), FactBody::PayoutAdvanced(advance))
+            let key = step_key(&payout.brand, &payout.plan.payout, step);
+            command(&payout.brand, now, key, FactBody::PayoutAdvanced(advance))
         })
         .collect();
-    append(desk, &facts?)?;
+    append(desk, facts?)?;
     report(desk, run, Vec::new())
 }
 
@@ -219,51 +224,88 @@ fn minimum(configuration: &Configuration, brand: &BrandKey, partner: &PartnerKey
         .map_or(0, |money| money.minor)
 }
 
-/// A command as a fact. Its key is the payout and the step, so that a repeated command is a duplicate.
-fn command(
-    brand: &BrandKey,
-    now: Timestamp,
-    payout: &str,
-    step: &str,
-    body: FactBody,
-) -> anyhow::Result<Fact> {
-    let key = command_key(brand, payout, step);
-    Ok(Fact {
+/// A payment has one reference, and a reference stands for one payment.
+fn refuse_used_references(
+    state: &dyn StateReader,
+    settling: &[&Payout],
+    references: &HashMap<String, String>,
+) -> anyhow::Result<()> {
+    let used: HashMap<String, (BrandKey, PayoutId)> = walking::payouts(state, None)?
+        .into_iter()
+        .filter(|payout| payout.step == PayoutStep::Settled)
+        .filter_map(|payout| Some((payout.reference?, (payout.brand, payout.plan.payout))))
+        .collect();
+    for payout in settling {
+        let reference = references.get(&*payout.plan.payout.0);
+        if let Some((brand, other)) = reference.and_then(|reference| used.get(reference))
+            && *brand == payout.brand
+        {
+            anyhow::bail!(
+                "payment reference `{}` stands on payout {} already; a payment settles one payout",
+                reference.map_or("", String::as_str),
+                other.0
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A command as a fact, with the key that makes its repetition a duplicate.
+struct Command {
+    fact: Fact,
+    key: DeduplicationKey,
+}
+
+fn command(brand: &BrandKey, now: Timestamp, key: DeduplicationKey, body: FactBody) -> anyhow::Result<Command> {
+    let fact = Fact {
         event_id: EventId::derive(now, &key),
         brand: brand.clone(),
         source: SourceKey::parse(COMMAND_SOURCE)?,
         occurred_at: now,
         subject: Subject::default(),
         body,
-    })
+    };
+    Ok(Command { fact, key })
 }
 
-fn command_key(brand: &BrandKey, payout: &str, step: &str) -> DeduplicationKey {
-    DeduplicationKey(fingerprint(&[b"payout", brand.as_str().as_bytes(), payout.as_bytes(), step.as_bytes()]))
+/// A partner's next payout in a currency, whatever its run: of two commands that plan it from the same books, the second meets
+/// the first one's key, so that no line is ever paid by both.
+fn preparation_key(brand: &BrandKey, plan: &PayoutPlan, before: &[Payout]) -> DeduplicationKey {
+    let same = |payout: &&Payout| payout.plan.partner == plan.partner && payout.plan.currency == plan.currency;
+    let number = before.iter().filter(same).count() as u64;
+    DeduplicationKey(fingerprint(&[
+        b"payout prepared",
+        brand.as_str().as_bytes(),
+        plan.partner.as_str().as_bytes(),
+        plan.currency.code().as_bytes(),
+        &number.to_be_bytes(),
+    ]))
 }
 
-fn append(desk: &Desk, facts: &[Fact]) -> anyhow::Result<()> {
-    if facts.is_empty() {
+/// One step of one payout, taken once.
+fn step_key(brand: &BrandKey, payout: &PayoutId, step: PayoutStep) -> DeduplicationKey {
+    DeduplicationKey(fingerprint(&[
+        b"payout",
+        brand.as_str().as_bytes(),
+        payout.0.as_bytes(),
+        step.name().as_bytes(),
+    ]))
+}
+
+fn append(desk: &Desk, commands: Vec<Command>) -> anyhow::Result<()> {
+    if commands.is_empty() {
         return Ok(());
     }
-    let records = facts
-        .iter()
-        .map(|fact| {
-            let (payout, step) = match &fact.body {
-                FactBody::PayoutPrepared(plan) => (plan.payout.clone(), "prepared"),
-                FactBody::PayoutAdvanced(advance) => (advance.payout.clone(), advance.step.name()),
-                _ => (PayoutId(Arc::from("")), ""),
-            };
-            let encoded = wire::fact::encode(fact);
-            NewRecord {
-                event_id: fact.event_id,
-                key: Some(command_key(&fact.brand, &payout.0, step)),
-                content: content(&fact.body),
-                received_at: fact.occurred_at,
-                way: Way::Command,
-                fact: encoded,
-                sealed: Vec::new(),
-            }
+    let records = commands
+        .into_iter()
+        .map(|Command { fact, key }| NewRecord {
+            event_id: fact.event_id,
+            key: Some(key),
+            content: content(&fact.body),
+            received_at: fact.occurred_at,
+            way: Way::Command,
+            fact: wire::fact::encode(&fact),
+            sealed: Vec::new(),
         })
         .collect();
     for appended in desk.intake.log.append_blocking(records)? {
@@ -285,7 +327,7 @@ fn content(body: &FactBody) -> [u8; 16] {
                 .iter()
                 .flat_map(|(id, minor)| [&id.0.0[..], &minor.to_be_bytes()[..]].concat())
                 .collect();
-            fingerprint(&[b"plan", &lines])
+            fingerprint(&[b"plan", plan.payout.0.as_bytes(), &lines])
         }
         FactBody::PayoutAdvanced(advance) => fingerprint(&[
             b"step",
@@ -293,5 +335,44 @@ fn content(body: &FactBody) -> [u8; 16] {
             advance.reference.as_deref().unwrap_or_default().as_bytes(),
         ]),
         _ => [0; 16],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tributary_domain::ids::CommissionId;
+
+    use super::*;
+
+    fn prepared(run: &str, partner: &str) -> Payout {
+        let plan = PayoutPlan {
+            payout: PayoutId(Arc::from(format!("po_{run}"))),
+            run: Arc::from(run),
+            partner: PartnerKey::parse(partner).unwrap(),
+            currency: Currency::parse("EUR").unwrap(),
+            lines: vec![(CommissionId(EventId([7; 16])), 1_000)],
+        };
+        Payout {
+            brand: BrandKey::parse("acme").unwrap(),
+            plan,
+            step: PayoutStep::Prepared,
+            reference: None,
+            prepared_at: Timestamp(0),
+            stepped_at: Timestamp(0),
+        }
+    }
+
+    #[test]
+    fn two_runs_planned_from_the_same_books_meet_each_others_key_and_contradict() {
+        let (one, other, next) = (prepared("one", "anna"), prepared("other", "anna"), prepared("next", "anna"));
+        let key = |payout: &Payout, before: &[Payout]| preparation_key(&payout.brand, &payout.plan, before).0;
+        assert_eq!(key(&one, &[]), key(&other, &[]));
+        assert_ne!(
+            content(&FactBody::PayoutPrepared(one.plan.clone())),
+            content(&FactBody::PayoutPrepared(other.plan.clone()))
+        );
+        assert_ne!(key(&one, &[]), key(&prepared("one", "ben"), &[]), "another partner's payout is another");
+        assert_ne!(key(&one, &[]), key(&next, std::slice::from_ref(&one)), "the next payout is another");
+        assert_eq!(key(&next, &[one.clone(), prepared("one", "ben")]), key(&next, &[one]));
     }
 }

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use tributary_domain::time::Span;
 
 /// All start-up settings.
 #[derive(Clone, PartialEq, Debug)]
@@ -105,6 +106,15 @@ impl Default for Limits {
 pub struct EdgeSettings {
     /// How far in the future an event's own time may lie.
     pub future_tolerance_seconds: u64,
+}
+
+impl EdgeSettings {
+    /// The tolerance as a length of time.
+    #[must_use]
+    pub fn future_tolerance(&self) -> Span {
+        let seconds = i64::try_from(self.future_tolerance_seconds).unwrap_or(i64::MAX);
+        Span(seconds.saturating_mul(Span::SECOND.0))
+    }
 }
 
 impl Default for EdgeSettings {
