@@ -178,7 +178,7 @@ fn arrived(stored: &StoredFact) -> Vec<String> {
     let mut lines = vec![
         format!("A {} of {} from source {} by {}.", fact.body.kind().name(), fact.brand, fact.source, stored.way.name()),
         format!("It happened at {} and was stored at {} as log record {}.", fact.occurred_at, stored.received_at, stored.sequence.0),
-        format!("Outcome: {} ({}). {}", stored.outcome.code(), stored.outcome.message(), stored.outcome.hint()),
+        format!("Outcome {}: {} {}", stored.outcome.code(), stored.outcome.message(), stored.outcome.hint()),
     ];
     if let Some(click_id) = &fact.subject.click_id {
         lines.push(format!("Click id {click_id}."));
@@ -236,7 +236,7 @@ fn person(conversion: &Conversion) -> Vec<String> {
         Some(label) => format!("Joined to the person whose first known event is {label}."),
         None => "The event names no identity that joins it to others.".to_owned(),
     }];
-    lines.push(format!("{} ({}). {}", conversion.reason.message(), conversion.reason.code(), conversion.reason.hint()).trim_end().to_owned());
+    lines.push(format!("{}: {} {}", conversion.reason.code(), conversion.reason.message(), conversion.reason.hint()).trim_end().to_owned());
     lines
 }
 
