@@ -70,8 +70,8 @@ pub(super) async fn take(
     if let Err(outcome) = edge.spend(&key, source, events.len(), at) {
         return edge.counted(way, outcome).into_response();
     }
-    // One object is answered with one outcome, an array or several lines with a list.
-    let single = events.len() == 1 && plain.trim_ascii_start().starts_with(b"{");
+    // One value is answered with one outcome, an array or several lines with a list.
+    let single = events.len() == 1 && !plain.trim_ascii_start().starts_with(b"[");
     let sender = Sender {
         brand: &source.brand,
         source: &key,
