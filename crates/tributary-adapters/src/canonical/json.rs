@@ -1,8 +1,9 @@
 //! JSON objects, read without ever making a number a float, a duplicate key a silent choice, or nesting unbounded.
 
+use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 use tributary_domain::reason::Reason;
@@ -60,30 +61,73 @@ pub fn fields_from_json(body: &[u8]) -> Result<Fields, Refusal> {
 /// [`Reason::MalformedBody`] for an empty body or a broken array, [`Reason::TooLarge`] for more than `most` events.
 pub fn json_events(body: &[u8], most: usize) -> Result<Vec<&[u8]>, Refusal> {
     let trimmed = body.trim_ascii();
-    let events = match trimmed.first() {
+    let too_many = || {
+        Refusal::of_whole(
+            Reason::TooLarge,
+            format!("more events in one request than {most}, which is the most that is taken"),
+        )
+    };
+    let events: Vec<&[u8]> = match trimmed.first() {
         None => return Err(Refusal::of_whole(Reason::MalformedBody, "the body is empty")),
         Some(b'[') => {
-            let items: Vec<&RawValue> =
-                serde_json::from_slice(trimmed).map_err(|error| unreadable(&error))?;
-            items.into_iter().map(|item| item.get().as_bytes()).collect()
+            let exceeded = Cell::new(false);
+            let mut array = serde_json::Deserializer::from_slice(trimmed);
+            let items = AtMost { most, exceeded: &exceeded }.deserialize(&mut array);
+            match items.and_then(|items| array.end().map(|()| items)) {
+                Ok(items) => items.into_iter().map(|item| item.get().as_bytes()).collect(),
+                Err(_) if exceeded.get() => return Err(too_many()),
+                Err(error) => return Err(unreadable(&error)),
+            }
         }
         Some(_) if is_one_per_line(trimmed) => trimmed
             .split(|byte| *byte == b'\n')
             .map(<[u8]>::trim_ascii)
             .filter(|line| !line.is_empty())
+            .take(most.saturating_add(1))
             .collect(),
         Some(_) => vec![trimmed],
     };
     if events.len() > most {
-        return Err(Refusal::of_whole(
-            Reason::TooLarge,
-            format!("{} events in one request; at most {most} are taken", events.len()),
-        ));
+        return Err(too_many());
     }
     if events.is_empty() {
         return Err(Refusal::of_whole(Reason::MalformedBody, "the array holds no event"));
     }
     Ok(events)
+}
+
+/// Reads an array's items, and gives up after the most that are taken: a small compressed body may hold millions.
+struct AtMost<'c> {
+    most: usize,
+    exceeded: &'c Cell<bool>,
+}
+
+impl<'de> DeserializeSeed<'de> for AtMost<'_> {
+    type Value = Vec<&'de RawValue>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for AtMost<'_> {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of events")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = sequence.next_element::<&'de RawValue>()? {
+            if items.len() >= self.most {
+                self.exceeded.set(true);
+                return Err(A::Error::custom("too many events"));
+            }
+            items.push(item);
+        }
+        Ok(items)
+    }
 }
 
 /// NDJSON when there are several lines and the first is a whole value; else one object over several lines.
