@@ -266,12 +266,12 @@ fn start(edge: &Arc<Edge>, id: String, ticket: Ticket) {
             Err(problem) => Ticket { state: TicketState::Failed, problem: Some(format!("{problem:#}")), ..ticket },
         };
         edge.imports.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        match edge.imports.keep(&id, &ticket) {
-            // The raw file holds personal data: what was taken of it is in the log, sealed, and the rest its sender has.
-            Ok(()) => drop(std::fs::remove_file(edge.imports.file(&id))),
-            Err(problem) => {
-                tracing::error!(%problem, "an import's end could not be noted; it is run again at the next start");
-            }
+        if let Err(problem) = edge.imports.keep(&id, &ticket) {
+            tracing::error!(%problem, "an import's end could not be noted; it is run again at the next start");
+        }
+        if ticket.state == TicketState::Done {
+            // The raw file holds personal data and is in the log, sealed.
+            drop(std::fs::remove_file(edge.imports.file(&id)));
         }
     });
     if let Err(problem) = spawned {

@@ -6,7 +6,8 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tributary_adapters::canonical::{DecodingRules, Fields, Refusal, decode, fields_from_json, fields_from_query};
-use tributary_adapters::signature::{Verified, accept_unsigned, verify_parameters};
+use tributary_adapters::signature::{Scheme, Verified, accept_unsigned, verify_parameters};
+use tributary_domain::click_id::ClickId;
 use tributary_domain::configuration::Source;
 use tributary_domain::reason::Reason;
 use tributary_domain::time::Timestamp;
@@ -48,18 +49,25 @@ async fn take(edge: &Edge, key: &str, query: &str, headers: &HeaderMap, body: &[
         Ok(found) => found,
         Err(reason) => return reason.into(),
     };
-    if let Err(outcome) = edge.spend(&key, source, 1, at) {
-        return outcome;
-    }
     let verified = match prove(source, query, headers, body, at) {
         Ok(verified) => verified,
         Err(outcome) => return outcome,
     };
+    // Only after the proof: a stranger must not be able to use up the source's allowance.
+    if let Err(outcome) = edge.spend(&key, source, 1, at) {
+        return outcome;
+    }
     let event = fields(query, headers, body).and_then(|fields| decode(&fields, &DecodingRules::postback_for(source)));
     let event = match event {
         Ok(event) => event,
         Err(refusal) => return refusal.into(),
     };
+    if verified.scheme() == Scheme::Unsigned && !names_our_click(edge, event.click_id.as_deref()) {
+        return Outcome {
+            message: Some("an unsigned postback must name a click id that was issued here".to_owned()),
+            ..Outcome::rejected(Reason::SignatureMissing)
+        };
+    }
     let sender = Sender {
         brand: &source.brand,
         source: &key,
@@ -73,11 +81,24 @@ async fn take(edge: &Edge, key: &str, query: &str, headers: &HeaderMap, body: &[
 
 /// A signature or token in the headers is judged alone; else a token among the parameters; else the source's trust in
 /// an unguessable click id.
+///
+/// A signature covers the body. It proves nothing about a query, so that a signature once seen cannot be sent again with other
+/// parameters.
 fn prove(source: &Source, query: &str, headers: &HeaderMap, body: &[u8], at: Timestamp) -> Result<Verified, Outcome> {
     match Edge::verify(source, headers, body, at) {
         Err(Reason::SignatureMissing) => {}
         Err(reason) => return Err(reason.into()),
-        Ok(verified) => return Ok(verified),
+        Ok(verified) if verified.scheme() == Scheme::Token || is_signed_whole(query, body) => return Ok(verified),
+        Ok(_) => {
+            let parameters = fields(query, headers, body).unwrap_or_default();
+            return verify_parameters(&parameters, &source.secrets, at)
+                .or_else(|_| accept_unsigned(source))
+                .map_err(|_| Outcome {
+                    message: Some("the signature covers the body, and there are parameters in the query".to_owned()),
+                    hint: Some("Send every field in the signed body, or add the parameter `token`.".to_owned()),
+                    ..Outcome::rejected(Reason::SignatureInvalid)
+                });
+        }
     }
     // Only the token is looked at before the sender is known; what cannot be read as parameters holds no token.
     let parameters = fields(query, headers, body).unwrap_or_default();
@@ -86,6 +107,12 @@ fn prove(source: &Source, query: &str, headers: &HeaderMap, body: &[u8], at: Tim
         Err(reason) => Err(reason.into()),
         Ok(verified) => Ok(verified),
     }
+}
+
+/// Whether it is a click id that only somebody can know to whom a click brought it.
+fn names_our_click(edge: &Edge, click_id: Option<&str>) -> bool {
+    let parse = |text| ClickId::parse(edge.intake.keyring.click_id_key(), text).ok();
+    click_id.and_then(parse).is_some_and(|id| id.issued_for().is_some())
 }
 
 /// The parameters of query and body together.
@@ -108,6 +135,11 @@ fn fields(query: &str, headers: &HeaderMap, body: &[u8]) -> Result<Fields, Refus
     };
     fields.append(&more)?;
     Ok(fields)
+}
+
+/// Whether a signature over the body covers all that is sent: the query may only ask for the form of the answer.
+fn is_signed_whole(query: &str, body: &[u8]) -> bool {
+    !body.is_empty() && form_urlencoded::parse(query.as_bytes()).all(|(name, _)| name == "return")
 }
 
 /// `return=OK` and a source's own plain answer give old systems the text they insist on, and only for what is stored.

@@ -30,9 +30,6 @@ async fn take(edge: &Edge, key: &str, headers: &HeaderMap, body: axum::body::Bod
         Ok(found) => found,
         Err(reason) => return reason.into(),
     };
-    if let Err(outcome) = edge.spend(&key, source, 1, at) {
-        return outcome;
-    }
     let body = match edge.body(body).await {
         Ok(body) => body,
         Err(outcome) => return outcome,
@@ -41,6 +38,10 @@ async fn take(edge: &Edge, key: &str, headers: &HeaderMap, body: axum::body::Bod
         Ok(verified) => verified,
         Err(reason) => return reason.into(),
     };
+    // Only after the proof: a stranger must not be able to use up the source's allowance.
+    if let Err(outcome) = edge.spend(&key, source, 1, at) {
+        return outcome;
+    }
     let event = match fields_from_json(&body).and_then(|fields| decode(&fields, &DecodingRules::canonical_for(source))) {
         Ok(event) => event,
         Err(refusal) => return refusal.into(),
