@@ -14,3 +14,5 @@ pub mod setup;
 pub mod storage;
 pub mod telemetry;
 pub mod web;
+#[cfg(test)]
+mod workbench;

@@ -14,6 +14,8 @@ mod difference;
 mod planning;
 pub mod rollup;
 pub mod runner;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -7,6 +7,8 @@
 mod by_source;
 mod doors;
 mod progress_file;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};

@@ -8,3 +8,6 @@ pub mod report;
 pub mod state_hash;
 pub mod verify;
 mod walking;
+
+#[cfg(test)]
+mod tests;
