@@ -75,8 +75,11 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, StateErr
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "cache_size", -cache_kibibytes)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // 16 MiB: less writes the same pages more often, more makes look-ups slower and each checkpoint longer.
-    connection.pragma_update(None, "wal_autocheckpoint", 2000)?;
+    // 32 MiB. Less writes the same pages to the file more often: with five million touchpoints stored, 16 MiB cost a commit a quarter
+    // more processor time than 64 MiB. More makes each checkpoint hold up the engine and the disk, which the log shares, for longer.
+    connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    // A long report keeps the log from being emptied; afterwards it gives the disk back.
+    connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     Ok(connection)
 }
 
