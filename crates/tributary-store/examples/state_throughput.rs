@@ -317,7 +317,13 @@ impl Keys {
             minor: 10_000 / touches as i64,
         };
         let line = |place: &usize| Commission {
-            id: CommissionId::derive(event(number), at(number), &self.partners[*place], &self.plan, self.euro),
+            id: CommissionId::derive(
+                event(number),
+                at(number),
+                &self.partners[*place],
+                &self.plan,
+                self.euro,
+            ),
             partner: self.partners[*place].clone(),
             plan: self.plan.clone(),
             granted: Money::new(1_000 / touches as i64, self.euro),

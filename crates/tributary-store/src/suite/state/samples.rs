@@ -145,7 +145,13 @@ pub(super) fn settled(number: u64, owed: i64) -> Conversion {
 
 /// The id of a partner's commission line of the conversion with that number.
 pub(super) fn line_id(number: u64, who: &str) -> CommissionId {
-    CommissionId::derive(event(number), at(number), &partner(who), &PlanKey::parse("standard").unwrap(), currency("EUR"))
+    CommissionId::derive(
+        event(number),
+        at(number),
+        &partner(who),
+        &PlanKey::parse("standard").unwrap(),
+        currency("EUR"),
+    )
 }
 
 pub(super) fn line(number: u64, who: &str, owed: i64) -> Commission {
