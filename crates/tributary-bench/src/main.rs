@@ -24,6 +24,10 @@ use anyhow::Context as _;
 
 use crate::report::Report;
 
+/// The product's own.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What is measured, and where.
 pub(crate) struct Bench {
     /// The released executable.

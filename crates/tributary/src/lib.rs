@@ -1,6 +1,7 @@
 //! The application: edge, engine, command line and pages in one executable.
 
 pub mod cli;
+mod connections;
 pub mod demonstration;
 pub mod desk;
 pub mod edge;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use axum::Router;
-use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tributary_store::log::{Log, LogEngine, LogSettings};
 
+use crate::connections::{self, Doors};
 use crate::edge::health::Readiness;
 use crate::edge::imports::Imports;
 use crate::edge::intake::Intake;
@@ -26,8 +26,6 @@ use crate::web::{self, Pages, ReadAccess};
 
 /// How often the set-up's revision is looked at.
 const CONFIGURATION_POLL: Duration = Duration::from_millis(500);
-/// How long open requests may take to end when the server stops.
-const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 
 /// A started server.
 pub struct Server {
@@ -38,7 +36,7 @@ pub struct Server {
     /// The edge, for what runs in the same process.
     pub edge: Arc<Edge>,
     listener: TcpListener,
-    router: Router,
+    doors: Doors,
     stop: Arc<AtomicBool>,
     engine: Option<JoinHandle<()>>,
 }
@@ -127,11 +125,14 @@ impl Server {
         let mut router = Router::new();
         if settings.has_role(Role::Edge) {
             router = router.merge(edge::routes(edge.clone()));
+        } else {
+            router = router.merge(edge::operation_routes(edge.clone()));
         }
         if settings.has_role(Role::Api) {
             router = router.merge(web::routes(pages));
         }
-        Ok(Self { address, configuration, edge, listener, router, stop, engine })
+        let doors = Doors::new(router, settings.has_role(Role::Edge).then(|| edge.clone()));
+        Ok(Self { address, configuration, edge, listener, doors, stop, engine })
     }
 
     /// Serves until `shutdown` ends, then answers what is open, stores what waits, and lets the engine finish its step.
@@ -139,26 +140,10 @@ impl Server {
     /// # Errors
     /// When the listener fails.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-        let Self { configuration, edge, listener, router, stop, engine, .. } = self;
+        let Self { configuration, edge, listener, doors, stop, engine, .. } = self;
         let watcher = tokio::spawn(watch_configuration(configuration));
         edge::imports::resume(&edge);
-        let stopping = Arc::new(tokio::sync::Notify::new());
-        let told = stopping.clone();
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
-        // An answer is one small write: waiting to fill a packet would only delay it.
-        let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-        let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
-            shutdown.await;
-            told.notify_one();
-        });
-        let grace = async {
-            stopping.notified().await;
-            tokio::time::sleep(SHUTDOWN_GRACE).await;
-        };
-        tokio::select! {
-            served = serving => served.context("the listener failed")?,
-            () = grace => tracing::warn!("some requests did not end in time"),
-        }
+        connections::serve(listener, doors, shutdown).await;
         watcher.abort();
         stop.store(true, Ordering::Relaxed);
         edge.intake.log.close();

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use tributary_adapters::canonical::{IncomingBody, IncomingEvent, Refusal, content_fingerprint, deduplication_key};
+use tributary_adapters::canonical::{
+    IncomingBody, IncomingEvent, Personal, Refusal, content_fingerprint, deduplication_key,
+};
 use tributary_domain::click_id::{ClickId, ClickIdError, LinkFingerprint};
 use tributary_domain::configuration::{Configuration, Source};
 use tributary_domain::fact::{Fact, FactBody, Subject, Touch};
@@ -80,8 +82,10 @@ impl Intake {
             let message = format!("`timestamp` {occurred_at} is in the future; the server's time is {}", sender.received_at);
             return Err(Refusal::of_field(Reason::TimeOutOfRange, "timestamp", message));
         }
-        if event.event_id.is_none() && transaction_of(&event.body).is_none() {
-            event.event_id = sender.message_id.map(|id| format!("message:{id}"));
+        if let (Some(id), None) = (sender.message_id, &event.event_id)
+            && transaction_of(&event.body).is_none()
+        {
+            event.event_id = Some(format!("message:{id}"));
         }
         if let (IncomingBody::Click(_), None, Some(click_id)) = (&event.body, &event.event_id, &event.click_id) {
             // A click that brings its id is that click, however often it is told.
@@ -91,7 +95,8 @@ impl Intake {
         // Two touches without id and time may well be two touches; only what a sender can repeat has a key.
         let keyed = !is_touch || event.event_id.is_some() || event.occurred_at.is_some();
         let key = keyed.then(|| deduplication_key(sender.brand, sender.source, &event));
-        let content = content_fingerprint(&event);
+        // Without a key nothing is ever compared with this event.
+        let content = if keyed { content_fingerprint(&event) } else { [0; 16] };
 
         let given = event.click_id.as_deref().map(|text| self.click_id(text)).transpose()?;
         let click_id = match (&event.body, given) {
@@ -181,6 +186,17 @@ impl Intake {
         answers(appended, &ids, issued)
     }
 
+    async fn append_one(&self, prepared: Prepared) -> Outcome {
+        let event_id = prepared.record.event_id;
+        let started = std::time::Instant::now();
+        let appended = self.log.append_one(prepared.record).await;
+        self.metrics.log_append(started.elapsed());
+        match appended {
+            Ok(appended) => Outcome::of_append(&appended, event_id, prepared.click_id),
+            Err(problem) => not_stored(&problem),
+        }
+    }
+
     /// As [`Intake::append`], for threads outside the asynchronous runtime.
     pub fn append_blocking(&self, prepared: Vec<Prepared>) -> Vec<Outcome> {
         let (records, issued): (Vec<NewRecord>, Vec<Option<String>>) =
@@ -202,10 +218,7 @@ impl Intake {
             return refusal.into();
         }
         match self.prepare(configuration, sender, event, raw) {
-            Ok(prepared) => {
-                let mut outcomes = self.append(vec![prepared]).await;
-                outcomes.pop().unwrap_or(Outcome::rejected(Reason::StorageUnavailable))
-            }
+            Ok(prepared) => self.append_one(prepared).await,
             Err(refusal) => refusal.into(),
         }
     }
@@ -227,7 +240,7 @@ impl Intake {
     }
 
     fn subject(&self, brand: &BrandKey, event: &IncomingEvent, click_id: Option<ClickId>) -> Subject {
-        let hash = |kind, value: &Option<tributary_adapters::canonical::Personal>| -> Option<SubjectHash> {
+        let hash = |kind, value: &Option<Personal>| -> Option<SubjectHash> {
             value.as_ref().map(|personal| self.keyring.subject_hash(brand, kind, personal.reveal()))
         };
         Subject {
@@ -247,9 +260,11 @@ impl Intake {
     ) -> Result<Vec<u8>, Refusal> {
         let raw = String::from_utf8_lossy(raw);
         let personal = &event.personal;
-        let reveal = |value: &'_ Option<tributary_adapters::canonical::Personal>| value.as_ref().map(|p| p.reveal().to_owned());
-        let (ip, user_agent) = (reveal(&personal.ip), reveal(&personal.user_agent));
-        let plain = Sealed { raw: &raw, ip: ip.as_deref(), user_agent: user_agent.as_deref() };
+        let plain = Sealed {
+            raw: &raw,
+            ip: personal.ip.as_ref().map(Personal::reveal),
+            user_agent: personal.user_agent.as_ref().map(Personal::reveal),
+        };
         let bytes = serde_json::to_vec(&plain).map_err(|problem| unavailable(&problem))?;
         self.keyring.seal(seal_for, event_id, &bytes).map_err(|problem| unavailable(&problem))
     }
@@ -273,12 +288,17 @@ fn answers(
             .map(|((appended, event_id), click_id)| Outcome::of_append(appended, *event_id, click_id))
             .collect(),
         Err(problem) => {
-            if !matches!(problem, LogError::Overloaded) {
-                tracing::error!(%problem, "events could not be stored and were answered 503");
-            }
-            ids.iter().map(|_| Outcome::rejected(Reason::StorageUnavailable)).collect()
+            let outcome = not_stored(&problem);
+            ids.iter().map(|_| outcome.clone()).collect()
         }
     }
+}
+
+fn not_stored(problem: &LogError) -> Outcome {
+    if !matches!(problem, LogError::Overloaded) {
+        tracing::error!(%problem, "events could not be stored and were answered 503");
+    }
+    Outcome::rejected(Reason::StorageUnavailable)
 }
 
 fn first_seven(bytes: &[u8; 16]) -> [u8; 7] {

@@ -1,6 +1,6 @@
 //! The edge: every door through which events come in.
 //!
-//! Each door does the same in the same order: size limit, source, rate limit, signature over the raw bytes, decoding,
+//! Each door does the same in the same order: size limit, source, signature over the raw bytes, rate limit, decoding,
 //! check against the set-up, sealing, durable append, answer. Nothing is parsed before it is authenticated, and nothing is
 //! answered with 2xx before it is stored. The edge needs only its configuration snapshot, the keys and the log: it keeps
 //! taking events while the store is down.
@@ -16,17 +16,19 @@ pub mod rate_limit;
 pub mod redirect;
 pub mod webhook;
 
+use std::error::Error as _;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::HeaderMap;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use bytes::Bytes;
+use http_body_util::LengthLimitError;
 use tributary_adapters::signature::{SignedRequest, Verified, verify};
 use tributary_domain::configuration::Source;
 use tributary_domain::ids::SourceKey;
@@ -39,6 +41,9 @@ use self::outcome::Outcome;
 use self::rate_limit::RateLimits;
 use crate::settings::Limits;
 use crate::setup::live::LiveConfiguration;
+
+/// How long a sender may take for an event's body. Files have their own way in and take as long as they need.
+const LONGEST_BODY_WAIT: Duration = Duration::from_secs(60);
 
 /// What every door holds.
 pub struct Edge {
@@ -59,7 +64,7 @@ pub struct Edge {
 /// The doors as routes.
 pub fn routes(edge: Arc<Edge>) -> Router {
     Router::new()
-        .route("/c/{link}", get(redirect::follow))
+        .route(redirect::ROUTE, get(redirect::follow))
         .route("/postback/{source}", any(postback::receive))
         .route("/webhooks/{source}", post(webhook::receive))
         .route("/v1/events", post(events::receive))
@@ -67,21 +72,28 @@ pub fn routes(edge: Arc<Edge>) -> Router {
         .route("/v1/imports", post(imports::receive))
         .route("/v1/imports/{id}", get(imports::status))
         .route("/v1/imports/{id}/rows", get(imports::rows))
-        .route("/v1/reasons", get(health::reasons))
-        .route("/healthz", get(health::live))
-        .route("/readyz", get(health::ready))
-        .route("/metrics", get(health::metrics))
+        .merge(operation())
         .layer(middleware::from_fn_with_state(edge.clone(), count))
         .layer(DefaultBodyLimit::disable())
         .with_state(edge)
 }
 
+/// What every process answers, whatever its roles: whether it works, and how.
+pub fn operation_routes(edge: Arc<Edge>) -> Router {
+    operation().layer(middleware::from_fn_with_state(edge.clone(), count)).with_state(edge)
+}
+
+fn operation() -> Router<Arc<Edge>> {
+    Router::new()
+        .route("/v1/reasons", get(health::reasons))
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(health::metrics))
+}
+
 /// Counts requests by route and status, and refuses oversized request targets.
 async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
-    let route = request
-        .extensions()
-        .get::<axum::extract::MatchedPath>()
-        .map_or_else(|| "other".to_owned(), |path| path.as_str().to_owned());
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let too_long = request.uri().path_and_query().is_some_and(|target| target.as_str().len() > edge.limits.url_bytes);
     let response = if too_long {
         axum::response::IntoResponse::into_response(Outcome {
@@ -91,7 +103,7 @@ async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
     } else {
         next.run(request).await
     };
-    edge.intake.metrics.http_request(&route, response.status().as_u16());
+    edge.intake.metrics.http_request(route.as_ref().map_or("other", MatchedPath::as_str), response.status().as_u16());
     response
 }
 
@@ -106,12 +118,23 @@ impl Edge {
     /// Reads a body up to the limit.
     ///
     /// # Errors
-    /// [`Reason::TooLarge`].
+    /// [`Reason::TooLarge`]; [`Reason::MalformedBody`] for one that breaks off, is badly framed or does not come to its end.
     pub(crate) async fn body(&self, body: Body) -> Result<Bytes, Outcome> {
-        to_bytes(body, self.limits.body_bytes).await.map_err(|_| Outcome {
-            message: Some(format!("the body is larger than {} bytes or was cut off", self.limits.body_bytes)),
-            ..Outcome::rejected(Reason::TooLarge)
-        })
+        let refused = |reason, message| Outcome { message: Some(message), ..Outcome::rejected(reason) };
+        match tokio::time::timeout(LONGEST_BODY_WAIT, to_bytes(body, self.limits.body_bytes)).await {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(problem)) if problem.source().is_some_and(|cause| cause.is::<LengthLimitError>()) => {
+                let message = format!("the body is larger than {} bytes", self.limits.body_bytes);
+                Err(refused(Reason::TooLarge, message))
+            }
+            Ok(Err(_)) => {
+                Err(refused(Reason::MalformedBody, "the body was cut off or is badly framed".to_owned()))
+            }
+            Err(_) => {
+                let message = format!("the body did not come within {} s", LONGEST_BODY_WAIT.as_secs());
+                Err(refused(Reason::MalformedBody, message))
+            }
+        }
     }
 
     /// Proves the sender over headers and raw body.

@@ -1,15 +1,15 @@
 //! `GET /c/{link}`: the tracked redirect. The click is durable before the browser is sent on.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use tributary_adapters::canonical::{
     DecodingRules, Field, Fields, IncomingBody, Personal, Refusal, decode, fields_from_query,
 };
 use tributary_domain::configuration::{Campaign, Configuration, Link};
-use tributary_domain::ids::{LinkKey, SourceKey};
+use tributary_domain::ids::{IdError, LinkKey, SourceKey};
 use tributary_domain::reason::Reason;
 use tributary_domain::time::Timestamp;
 use tributary_store::log::Way;
@@ -20,7 +20,12 @@ use super::outcome::{Outcome, Status};
 use super::{Edge, now};
 
 /// The source under which redirects are logged; no secret belongs to it, since the log writes it itself.
-const REDIRECT_SOURCE: &str = "tributary.redirect";
+static SOURCE: LazyLock<Result<SourceKey, IdError>> = LazyLock::new(|| SourceKey::parse("tributary.redirect"));
+/// Characters of a user agent that are kept; more is no browser's.
+const LONGEST_USER_AGENT: usize = 512;
+
+/// The route by its template, as metrics name it.
+pub(super) const ROUTE: &str = "/c/{link}";
 
 /// Follows a link.
 pub async fn follow(
@@ -30,21 +35,43 @@ pub async fn follow(
     method: Method,
     headers: HeaderMap,
 ) -> Response {
+    answer(&edge, &key, query.as_deref(), &method, &headers).await
+}
+
+/// Answers a request that is plainly a tracked redirect, as the router would: `GET`, a key without escapes, a target of usual length.
+pub(crate) async fn answer_directly<B>(edge: &Edge, request: &Request<B>) -> Option<Response> {
+    let uri = request.uri();
+    let key = uri.path().strip_prefix("/c/")?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    let length = uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if request.method() != Method::GET
+        || key.is_empty()
+        || !key.bytes().all(is_plain)
+        || length > edge.limits.url_bytes
+    {
+        return None;
+    }
+    let response = answer(edge, key, uri.query(), request.method(), request.headers()).await;
+    edge.intake.metrics.http_request(ROUTE, response.status().as_u16());
+    Some(response)
+}
+
+async fn answer(edge: &Edge, key: &str, query: Option<&str>, method: &Method, headers: &HeaderMap) -> Response {
     let at = now();
     let configuration = edge.configuration.current();
-    let found = match find(&configuration, &key, at) {
+    let found = match find(&configuration, key, at) {
         Ok(found) => found,
-        Err(outcome) => return unknown(&edge, &configuration, &key, at, outcome),
+        Err(outcome) => return unknown(edge, &configuration, key, at, outcome),
     };
-    let (destination, fields) = match destination(&found, query.as_deref().unwrap_or_default()) {
+    let (destination, fields) = match destination(&found, query.unwrap_or_default()) {
         Ok(parts) => parts,
         Err(refusal) => return edge.counted(Way::Redirect, refusal.into()).into_response(),
     };
     // A prefetch or a HEAD request is a machine looking, not a person clicking.
-    if method == Method::HEAD || is_prefetch(&headers) {
+    if *method == Method::HEAD || is_prefetch(headers) {
         return redirect(destination.as_str());
     }
-    let outcome = record(&edge, &configuration, &found, fields, query.as_deref(), &headers, at).await;
+    let outcome = record(edge, &configuration, &found, fields, query, headers, at).await;
     let outcome = edge.counted(Way::Redirect, outcome);
     match (outcome.status, &outcome.click_id) {
         (Status::Rejected, _) | (_, None) => outcome.into_response(),
@@ -101,19 +128,19 @@ fn destination(found: &Found<'_>, query: &str) -> Result<(Url, Fields), Refusal>
     let own = found.link.destination.as_deref().unwrap_or(&found.campaign.destination);
     let own = Url::parse(own)
         .map_err(|_| Refusal::of_whole(Reason::InvalidField, "the link's destination is not a URL; correct it in the set-up"))?;
-    if query.is_empty() {
-        return Ok((own, Fields::new()));
-    }
-    let sent = fields_from_query(query)?;
     let mut wanted = None;
     let mut fields = Fields::new();
-    for Field { name, value, .. } in sent.iter() {
-        if name == "to" {
-            wanted = Some(value.clone());
-        } else {
-            fields.push(name, value)?;
+    if !query.is_empty() {
+        for Field { name, value, .. } in fields_from_query(query)?.iter() {
+            match name.as_str() {
+                "to" => wanted = Some(value.clone()),
+                // The path says which link, whatever the query claims.
+                "link" => {}
+                _ => fields.push(name, value)?,
+            }
         }
     }
+    fields.push("link", found.key.as_str())?;
     let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else { return Ok((own, fields)) };
     let not_allowed = |message: String| Refusal::of_field(Reason::HostNotAllowed, "to", message);
     let url = Url::parse(&wanted).map_err(|_| not_allowed("`to` is not an absolute URL".to_owned()))?;
@@ -135,7 +162,7 @@ async fn record(
     headers: &HeaderMap,
     at: Timestamp,
 ) -> Outcome {
-    let mut event = match decode(&with_link(fields, &found.key), &DecodingRules::redirect()) {
+    let mut event = match decode(&fields, &DecodingRules::redirect()) {
         Ok(event) => event,
         Err(refusal) => return refusal.into(),
     };
@@ -152,23 +179,14 @@ async fn record(
     event.personal.customer_id = None;
     event.personal.email = None;
     let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    event.personal.user_agent = header(header::USER_AGENT).map(|agent| Personal::new(agent.chars().take(512).collect::<String>()));
-    let Ok(source) = SourceKey::parse(REDIRECT_SOURCE) else { return Outcome::rejected(Reason::UnknownSource) };
-    let sender =
-        Sender { brand: &found.link.brand, source: &source, way: Way::Redirect, received_at: at, message_id: None };
+    event.personal.user_agent = header(header::USER_AGENT).map(|agent| Personal::new(shortened(agent)));
+    let Ok(source) = &*SOURCE else { return Outcome::rejected(Reason::UnknownSource) };
+    let sender = Sender { brand: &found.link.brand, source, way: Way::Redirect, received_at: at, message_id: None };
     edge.intake.take(configuration, sender, event, query.unwrap_or_default().as_bytes()).await
 }
 
-fn with_link(mut fields: Fields, link: &LinkKey) -> Fields {
-    let own: Vec<(String, String)> =
-        fields.iter().filter(|field| field.name != "link").map(|f| (f.name.clone(), f.value.clone())).collect();
-    fields = Fields::new();
-    for (name, value) in own {
-        // Lengths were checked when the query was read.
-        let _ = fields.push(&name, &value);
-    }
-    let _ = fields.push("link", link.as_str());
-    fields
+fn shortened(agent: &str) -> &str {
+    agent.char_indices().nth(LONGEST_USER_AGENT).map_or(agent, |(end, _)| &agent[..end])
 }
 
 fn is_prefetch(headers: &HeaderMap) -> bool {

@@ -7,7 +7,7 @@ use tributary_domain::ledger::{CommissionState, Position, commission_position};
 use tributary_domain::money::Currency;
 use tributary_domain::reason::Reason;
 use tributary_domain::settlement::{Commission, Conversion, Settlement};
-use tributary_store::state::{ClusterContents, ClusterId, Commit, ConversionChange};
+use tributary_store::state::{ClusterId, Commit, ConversionChange};
 
 use super::books::{Books, Posting};
 use super::rollup::Rollups;
@@ -30,13 +30,11 @@ pub(super) fn line_ids(conversions: &[Conversion]) -> impl Iterator<Item = Commi
 
 impl Difference<'_> {
     /// Outcomes of stored facts that changed.
-    pub(super) fn outcomes(&mut self, before: &ClusterContents, settlement: &Settlement) {
-        let old: HashMap<EventId, Reason> =
-            before.facts.iter().map(|(fact, outcome)| (fact.event_id, *outcome)).collect();
+    pub(super) fn outcomes(&mut self, before: &HashMap<EventId, Reason>, settlement: &Settlement) {
         let changed = settlement
             .outcomes
             .iter()
-            .filter(|(event, outcome)| !self.arrived.contains(event) && old.get(event) != Some(outcome));
+            .filter(|(event, outcome)| !self.arrived.contains(event) && before.get(event) != Some(outcome));
         self.commit.outcomes.extend(changed.copied());
     }
 

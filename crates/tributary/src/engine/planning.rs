@@ -8,7 +8,7 @@ use tributary_domain::identity::{NodeKey, nodes};
 use tributary_domain::ids::{BrandKey, CommissionId, EventId};
 use tributary_domain::ledger::payout_position;
 use tributary_domain::reason::Reason;
-use tributary_domain::settlement::{Settlement, settle};
+use tributary_domain::settlement::{Conversion, Settlement, settle};
 use tributary_domain::time::Timestamp;
 use tributary_store::log::{Sequence, Way};
 use tributary_store::state::{
@@ -61,17 +61,10 @@ pub(super) fn plan(
     let causes = causes(&arrivals, &assignment);
     add_arrivals(&arrivals, &assignment, &mut contents);
 
-    let settled: Vec<(ClusterId, Settlement)> = contents
-        .iter()
-        .map(|(cluster, contents)| {
-            let facts: Vec<Fact> = contents.facts.iter().map(|(fact, _)| fact.clone()).collect();
-            (*cluster, settle(&facts, configuration))
-        })
-        .collect();
-    let lines = settled.iter().flat_map(|(cluster, settlement)| {
-        let booked = contents.get(cluster).map_or(&[][..], |contents| &contents.booked);
-        line_ids(booked).chain(line_ids(&settlement.conversions))
-    });
+    let settled: Vec<Settled> =
+        contents.into_iter().map(|(cluster, contents)| Settled::of(cluster, contents, configuration)).collect();
+    let lines =
+        settled.iter().flat_map(|each| line_ids(&each.booked).chain(line_ids(&each.settlement.conversions)));
     let lines: BTreeSet<CommissionId> = lines.chain(lock_changes.keys().copied()).collect();
     let lines: Vec<CommissionId> = lines.into_iter().collect();
     let locked = state.locked(&lines)?;
@@ -85,12 +78,11 @@ pub(super) fn plan(
         visited: HashSet::new(),
     };
     let mut outcomes: HashMap<EventId, Reason> = HashMap::new();
-    for (cluster, settlement) in settled {
-        let Some(before) = contents.remove(&cluster) else { continue };
+    for Settled { cluster, outcomes_before, booked, settlement } in settled {
         let cause = causes.get(&cluster).copied();
         outcomes.extend(settlement.outcomes.iter().copied());
-        difference.outcomes(&before, &settlement);
-        difference.conversions(cluster, before.booked, settlement.conversions, cause, &locked, &lock_changes);
+        difference.outcomes(&outcomes_before, &settlement);
+        difference.conversions(cluster, booked, settlement.conversions, cause, &locked, &lock_changes);
     }
     difference.ungranted(&touched_lines, &locked, &lock_changes);
 
@@ -106,6 +98,23 @@ pub(super) fn plan(
     commit.entries = entries;
     commit.balances = balances;
     Ok((commit, heads))
+}
+
+/// A cluster as it was and as it should be.
+struct Settled {
+    cluster: ClusterId,
+    outcomes_before: HashMap<EventId, Reason>,
+    booked: Vec<Conversion>,
+    settlement: Settlement,
+}
+
+impl Settled {
+    fn of(cluster: ClusterId, contents: ClusterContents, configuration: &Configuration) -> Self {
+        let outcomes_before = contents.facts.iter().map(|(fact, outcome)| (fact.event_id, *outcome)).collect();
+        let facts: Vec<Fact> = contents.facts.into_iter().map(|(fact, _)| fact).collect();
+        let settlement = settle(&facts, configuration);
+        Self { cluster, outcomes_before, booked: contents.booked, settlement }
+    }
 }
 
 /// Drops what is stored already: a log may deliver a record again, and the same event twice in one batch counts once.
