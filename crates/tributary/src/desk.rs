@@ -44,9 +44,7 @@ impl Desk {
         let storage = Storage::of(settings);
         storage.must_exist()?;
         let keyring = storage.keyring()?;
-        let log_engine = storage.log_engine().context(
-            "this command writes to the log and needs embedded storage alone; stop the server first",
-        )?;
+        let log_engine = storage.log_engine().context("this command writes to the log")?;
         let engine = match storage.state_writer() {
             Ok(state) => Some(Engine::new(storage.log_reader()?, state, settings.engine.batch_events)),
             Err(_) if !storage.is_embedded() => None,

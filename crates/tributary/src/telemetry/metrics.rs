@@ -15,7 +15,6 @@ pub struct Metrics(Arc<Figures>);
 struct Figures {
     events: CounterFamily<3>,
     requests: RequestCounters,
-    limits: CounterFamily<1>,
     append: Histogram,
     batch: Histogram,
     settled: CounterFamily<0>,
@@ -33,11 +32,6 @@ impl Default for Metrics {
                 ["way", "outcome", "reason"],
             ),
             requests: RequestCounters::default(),
-            limits: CounterFamily::new(
-                "tributary_limit_hits_total",
-                "Requests refused by a limit.",
-                ["limit"],
-            ),
             append: Histogram::new(
                 "tributary_log_append_seconds",
                 "Time from handing a record to the log until it is durable.",
@@ -80,11 +74,6 @@ impl Metrics {
         self.0.requests.add(route, status);
     }
 
-    /// Counts a refusal by one of the limits in the settings, such as `limits.body_bytes`.
-    pub fn limit_hit(&self, limit: &'static str) {
-        self.0.limits.add([limit], 1);
-    }
-
     /// Records how long a record waited until it was durable.
     pub fn log_append(&self, duration: Duration) {
         self.0.append.observe(duration);
@@ -114,7 +103,6 @@ impl Metrics {
         let figures = &self.0;
         figures.events.render(&mut out);
         figures.requests.render(&mut out);
-        figures.limits.render(&mut out);
         figures.append.render(&mut out);
         figures.settled.render(&mut out);
         figures.batch.render(&mut out);
