@@ -1,6 +1,7 @@
 //! `tributary demo`: a believable brand on a fresh installation, fed through the same intake as everything else.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -17,6 +18,7 @@ use tributary_store::log::Way;
 
 use crate::desk::Desk;
 use crate::edge::Edge;
+use crate::edge::outcome::{Outcome, Status};
 use crate::importing::{DirectDoor, DoorsBySource, Submission};
 use crate::operations::payout;
 use crate::setup::live::{opened, sealed};
@@ -91,6 +93,10 @@ pub fn fill(edge: &Arc<Edge>, secrets: Secrets, now: Timestamp) -> anyhow::Resul
         )
         .map_err(|reason| anyhow::anyhow!("{source}: {}", reason.message()))
     });
+    let mut refused = 0;
+    let mut count = |outcomes: Vec<Outcome>| {
+        refused += outcomes.iter().filter(|outcome| outcome.status == Status::Rejected).count();
+    };
     let mut order = None;
     let start = now.plus(Span(-STORY.0));
     for delivery in simulate(&Parameters::new(SEED, CLICKS, start)) {
@@ -103,9 +109,12 @@ pub fn fill(edge: &Arc<Edge>, secrets: Secrets, now: Timestamp) -> anyhow::Resul
         }
         let json = delivery.event.to_json();
         let fields = fields_from_json(json.as_bytes())?;
-        doors.submit(delivery.source, Submission { fields, raw: json.into_bytes() })?;
+        count(doors.submit(delivery.source, Submission { fields, raw: json.into_bytes() })?);
     }
-    doors.finish()?;
+    count(doors.finish()?);
+    if refused > 0 {
+        tracing::warn!(refused, "some events of the demonstration were refused");
+    }
     pay(edge, now)?;
     let link = world::LINKS.first().map_or("", |link| link.key);
     Ok(Tour { link, order, secrets })
@@ -133,34 +142,95 @@ fn pay(edge: &Arc<Edge>, now: Timestamp) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The lines that `demo` prints: where to look, what to click, what to send.
+/// The lines that `demo` prints: where to look, what to click, what to send. `program` is how this program was called, so that
+/// its line can be pasted.
 ///
 /// # Errors
 /// When the demonstration's source is not there.
 pub fn banner(
     address: &std::net::SocketAddr,
-    data_dir: &std::path::Path,
+    data_dir: &Path,
     tour: &Tour,
+    program: &str,
 ) -> anyhow::Result<String> {
     let base = format!("http://{address}");
-    let key = SourceKey::parse(world::SHOP)?;
+    let source = SourceKey::parse(world::SHOP)?;
     let (_, secret) = tour
         .secrets
         .iter()
-        .find(|(source, _)| *source == key.as_str())
+        .find(|(key, _)| *key == source.as_str())
         .context("the demonstration has no shop")?;
-    let creator =
-        world::PARTNERS.iter().find(|partner| partner.kind == "creator").map_or("", |partner| partner.key);
-    let body = format!(
-        "{{\"event_type\":\"conversion\",\"event_id\":\"try-1\",\"customer_id\":\"try-customer\",\"transaction_id\":\"try-order-1\",\"value\":\"49.90\",\"currency\":\"EUR\",\"creator_id\":\"{creator}\"}}"
-    );
+    let body = example_event();
     let signature = sign_body(&Secret(secret.as_bytes().to_vec()), body.as_bytes());
+    let (link, data_dir) = (tour.link, data_dir.display());
     let explain = tour.order.as_ref().map_or_else(String::new, |order| {
-        format!("\n  explain a conversion\n    tributary explain {order} --data-dir {}\n    {base}/explain?id={order}\n", data_dir.display())
+        format!(
+            "
+  explain a conversion
+    {program} explain {order} --data-dir {data_dir}
+    {base}/explain?id={order}
+"
+        )
     });
     Ok(format!(
-        "\nTributary is running with a demonstration brand.\n\n  look          {base}/\n  click         {base}/c/{link}?sub1=hello\n\n  send a signed webhook\n    curl -sS {base}/webhooks/{key} -H 'content-type: application/json' \\\n      -H 'x-webhook-signature: {signature}' \\\n      -d '{body}'\n\n  send a postback for a click of your own\n    CLICK=$(curl -sS -o /dev/null -w '%{{redirect_url}}' {base}/c/{link} | sed 's/.*click_id=//')\n    curl -sS \"{base}/postback/{key}?token={secret}&click_id=$CLICK&transaction_id=try-order-2&amount=80.00&currency=EUR\"\n{explain}\n  stop with Ctrl-C; the data stays in {dir}\n",
-        link = tour.link,
-        dir = data_dir.display()
+        "
+Tributary is running with a demonstration brand.
+
+  look          {base}/
+  click         {base}/c/{link}?sub1=hello
+
+  send a signed webhook
+    curl -sS {base}/webhooks/{source} -H 'content-type: application/json' \\
+      -H 'x-webhook-signature: {signature}' \\
+      -d '{body}'
+
+  send a postback for a click of your own
+    CLICK=$(curl -sS -o /dev/null -w '%{{redirect_url}}' {base}/c/{link} | sed 's/.*click_id=//')
+    curl -sS \"{base}/postback/{source}?token={secret}&click_id=$CLICK&transaction_id=try-order-2&amount=80.00&currency=EUR\"
+{explain}
+  stop with Ctrl-C; the data stays in {data_dir}
+"
     ))
+}
+
+/// A purchase that names the first creator.
+fn example_event() -> String {
+    let creator =
+        world::PARTNERS.iter().find(|partner| partner.kind == "creator").map_or("", |partner| partner.key);
+    format!(
+        r#"{{"event_type":"conversion","event_id":"try-1","customer_id":"try-customer","transaction_id":"try-order-1","value":"49.90","currency":"EUR","creator_id":"{creator}"}}"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Settings;
+
+    const NOW: Timestamp = Timestamp(1_790_000_000_000_000);
+
+    #[test]
+    fn a_demonstration_needs_a_fresh_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let settings = Settings { data_dir: directory.path().join("demo"), ..Settings::default() };
+        let storage = Storage::of(&settings);
+        set_up(&storage, &secrets().unwrap(), NOW).unwrap();
+        let refused = set_up(&storage, &secrets().unwrap(), NOW).unwrap_err().to_string();
+        assert!(refused.contains("needs a fresh directory"), "{refused}");
+    }
+
+    #[test]
+    fn the_lines_to_paste_are_signed_and_call_the_program_as_it_was_called() {
+        let secrets = secrets().unwrap();
+        let tour = Tour { link: "anna1", order: Some("ord-1".to_owned()), secrets };
+        let address = "127.0.0.1:8080".parse().unwrap();
+        let text = banner(&address, Path::new("/tmp/demo"), &tour, "target/release/tributary").unwrap();
+        assert!(text.contains("target/release/tributary explain ord-1 --data-dir /tmp/demo"), "{text}");
+        let body = text.lines().find_map(|line| line.trim().strip_prefix("-d '")).unwrap();
+        let body = body.trim_end_matches('\'');
+        fields_from_json(body.as_bytes()).unwrap();
+        let (_, secret) = tour.secrets.iter().find(|(key, _)| *key == world::SHOP).unwrap();
+        let signature = sign_body(&Secret(secret.as_bytes().to_vec()), body.as_bytes());
+        assert!(text.contains(&signature));
+    }
 }

@@ -112,8 +112,10 @@ impl ColumnMap {
                     let (amount, form) = self.amount(field)?;
                     canonical.push_as(name, &amount, form)?;
                 }
+                // Empty is absent, and a second one of the same name would not be JSON.
+                Some(Target::Currency) if !is_given => {}
                 found => {
-                    has_currency |= is_given && found == Some(Target::Currency);
+                    has_currency |= found == Some(Target::Currency);
                     canonical.push_as(name, &field.value, field.form)?;
                 }
             }

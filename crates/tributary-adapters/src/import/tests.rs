@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use tributary_domain::reason::Reason;
 
 use super::*;
-use crate::canonical::{DecodingRules, Refusal, decode};
+use crate::canonical::{DecodingRules, Fields, Refusal, decode};
 
 fn rows(input: &[u8], format: Format, map: &ColumnMap) -> Vec<Result<Row, Refusal>> {
     match RowReader::open(input, format, map, Limits::default()) {
@@ -356,4 +356,31 @@ proptest! {
             let _ = ColumnMap::parse(text);
         }
     }
+}
+
+#[test]
+fn a_row_under_canonical_names_means_what_the_map_says_also_to_who_does_not_know_it() {
+    let map = ColumnMap::parse(
+        "decimal_comma = true\ncurrency = 'EUR'\n[columns]\nNet = 'value'\nNo = 'transaction_id'\nNote = 'ignore'",
+    )
+    .unwrap();
+    let canonical = |pairs: &[(&str, &str)]| {
+        let mut fields = Fields::new();
+        pairs.iter().for_each(|(name, value)| fields.push(name, value).unwrap());
+        map.canonical(&fields).map(|fields| fields.to_json())
+    };
+    for (pairs, json) in [
+        (
+            &[("Net", "1234,50"), ("No", "7"), ("Note", "x")][..],
+            r#"{"value":1234.50,"transaction_id":"7","currency":"EUR"}"#,
+        ),
+        (&[("Net", "5"), ("currency", "USD")], r#"{"value":5,"currency":"USD"}"#),
+        (&[("Net", "5"), ("currency", " ")], r#"{"value":5,"currency":"EUR"}"#),
+        (&[("Net", ""), ("No", "7")], r#"{"value":"","transaction_id":"7"}"#),
+        (&[("Net", "007,1")], r#"{"value":"007.1","currency":"EUR"}"#),
+    ] {
+        assert_eq!(canonical(pairs).unwrap(), json);
+    }
+    let refusal = canonical(&[("Net", "1.234")]).unwrap_err();
+    assert_eq!((refusal.reason, refusal.field.as_deref()), (Reason::InvalidField, Some("Net")));
 }

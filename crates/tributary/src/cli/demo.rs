@@ -50,7 +50,9 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
         // The story is told beside the running server: whoever looks early sees it grow.
         let story = tokio::task::spawn_blocking(move || -> anyhow::Result<String> {
             let tour = demonstration::fill(&edge, secrets, now)?;
-            demonstration::banner(&address, &data_dir, &tour)
+            // As it was called: `make run` calls it by its path.
+            let program = std::env::args().next().unwrap_or_else(|| "tributary".to_owned());
+            demonstration::banner(&address, &data_dir, &tour, &program)
         });
         let told = tokio::spawn(async move {
             match story.await {

@@ -47,7 +47,7 @@ pub struct SendArgs {
     /// Address of the server, or of one webhook (http://host:port/webhooks/SOURCE).
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     url: String,
-    /// Source to send as; not needed where there is only one.
+    /// Source to send as; not needed where there is only one, and `shop` beside a --secret.
     #[arg(long, value_name = "KEY")]
     source: Option<String>,
     /// Secret of the source; not needed beside the data of the server.

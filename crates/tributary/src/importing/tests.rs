@@ -119,3 +119,37 @@ fn a_dry_run_judges_every_row_and_leaves_nothing_behind() {
     assert_eq!(bench.desk.log.last().unwrap(), before);
     assert_eq!(std::fs::read_dir(bench.directory.path()).unwrap().count(), 2, "the data and the file");
 }
+
+/// A door that tells how many events it was handed at once.
+struct Counting(std::rc::Rc<std::cell::RefCell<Vec<usize>>>);
+
+impl Door for Counting {
+    fn submit(&mut self, events: Vec<Submission>) -> anyhow::Result<Vec<Outcome>> {
+        self.0.borrow_mut().push(events.len());
+        Ok(events.iter().map(|_| Outcome::rejected(Reason::Recorded)).collect())
+    }
+}
+
+#[test]
+fn events_of_several_sources_go_in_batches_each_through_its_own_door() {
+    let handed = std::rc::Rc::default();
+    let opened = std::cell::RefCell::new(Vec::new());
+    let mut doors = DoorsBySource::new(|source| -> anyhow::Result<Counting> {
+        anyhow::ensure!(source != "nobody", "no door");
+        opened.borrow_mut().push(source);
+        Ok(Counting(std::rc::Rc::clone(&handed)))
+    });
+    let event = || Submission { fields: Fields::new(), raw: Vec::new() };
+    let mut outcomes = 0;
+    for number in 0..1_003 {
+        let source = if number % 500 == 1 { "crm" } else { "shop" };
+        outcomes += doors.submit(source, event()).unwrap().len();
+    }
+    assert!(doors.submit("nobody", event()).is_err());
+    outcomes += doors.finish().unwrap().len();
+    assert_eq!(outcomes, 1_003);
+    assert_eq!(opened.into_inner(), ["shop", "crm"], "each door is opened once");
+    let mut handed = handed.borrow().clone();
+    handed.sort_unstable();
+    assert_eq!(handed, [3, 1_000]);
+}
