@@ -82,12 +82,13 @@ pub(super) fn clusters_of_nodes(
 pub(super) fn contents(connection: &Connection, cluster: ClusterId) -> Result<ClusterContents, StateError> {
     let cluster = cluster_of_today(connection, rows::stored_number(cluster.0)?)?;
     // A conversion stands under the event id of one of the cluster's actions, so it needs no index by cluster.
+    // Other facts look for nothing (`CASE` is null for them): each look-up reads whole conversions, which may be very large.
     let mut statement = connection.prepare_cached(
         "SELECT f.body, f.outcome, c.settled FROM fact f \
-         LEFT JOIN conversion c ON f.is_action = 1 AND c.event_id = f.event_id WHERE f.cluster = ?1 \
+         LEFT JOIN conversion c ON c.event_id = CASE f.is_action WHEN 1 THEN f.event_id END WHERE f.cluster = ?1 \
          UNION ALL \
          SELECT f.body, f.outcome, c.settled FROM cluster_alias a CROSS JOIN fact f ON f.cluster = a.source \
-         LEFT JOIN conversion c ON f.is_action = 1 AND c.event_id = f.event_id WHERE a.target = ?1",
+         LEFT JOIN conversion c ON c.event_id = CASE f.is_action WHEN 1 THEN f.event_id END WHERE a.target = ?1",
     )?;
     let mut found = statement.query([cluster])?;
     let mut contents = ClusterContents::default();
