@@ -9,6 +9,8 @@
 
 mod harness;
 
+use std::collections::HashMap;
+
 use harness::client::Client;
 use harness::facts::world;
 use harness::house::{Ground, House, Sent};
@@ -16,12 +18,16 @@ use harness::sender::as_query;
 use harness::{Installation, SET_UP};
 use proptest::prelude::*;
 use serde_json::Value;
+use tributary::operations::payout;
+use tributary_domain::fact::{FactBody, PayoutStep};
+use tributary_domain::ids::BrandKey;
 use tributary_domain::time::Timestamp;
 use tributary_sim::disorder::{duplicate, shuffle, split};
 use tributary_sim::random::Random;
 use tributary_sim::world::{Secrets, SetUp, set_up};
 use tributary_sim::{Parameters, simulate};
-use tributary_store::log::Way;
+use tributary_store::log::{LogRecord, NewRecord, Sequence, Way};
+use tributary_store::wire;
 
 /// When the events are told: long after they happened, in microseconds.
 const TOLD: i64 = 1_780_000_000_000_000;
@@ -84,6 +90,93 @@ proptest! {
         let expected = in_order(Ground::Sqlite, SET_UP, &events);
         prop_assert_eq!(in_disorder(Ground::Postgres, SET_UP, &events, order), expected);
     }
+}
+
+/// A small world in which partners were paid meanwhile: two runs, one of whose payments failed, and more events after each.
+fn with_payouts(seed: u64) -> House {
+    let mut house = House::new(Ground::Sqlite, SET_UP, 100);
+    let brand = BrandKey::parse("acme").unwrap();
+    let events = world(seed, 90);
+    let moment = |run: i64| Timestamp(TOLD + run * 3_600_000_000);
+    for (run, batch) in (1i64..).zip(events.chunks(30)) {
+        house.take(batch, Way::Events, moment(run));
+        let name = format!("run-{run}");
+        let prepared = payout::prepare(&mut house.desk, &brand, &name, moment(run), moment(run)).unwrap();
+        let references: HashMap<String, String> = prepared
+            .payouts
+            .iter()
+            .map(|each| (each.payout.clone(), format!("bank-{}", each.payout)))
+            .collect();
+        let last = if run == 2 { PayoutStep::Failed } else { PayoutStep::Settled };
+        for step in [PayoutStep::Approved, PayoutStep::Exported, last] {
+            // The newest run stays half way.
+            if !references.is_empty() && (run < 3 || step == PayoutStep::Approved) {
+                payout::advance(&mut house.desk, &name, step, &references, moment(run)).unwrap();
+            }
+        }
+        house.settle();
+        house.holds();
+    }
+    house
+}
+
+/// The records in another order. Only the steps of payouts keep theirs: each is a command that was given after the one before it.
+fn disordered(records: &[LogRecord], seed: u64) -> Vec<LogRecord> {
+    let is_payout = |record: &LogRecord| {
+        let fact = wire::fact::decode(&record.fact).unwrap();
+        matches!(fact.body, FactBody::PayoutPrepared(_) | FactBody::PayoutAdvanced(_))
+    };
+    let mut steps = records.iter().filter(|record| is_payout(record));
+    let shuffled = shuffle(records.to_vec(), seed);
+    shuffled
+        .into_iter()
+        .map(|record| if is_payout(&record) { steps.next().unwrap().clone() } else { record })
+        .collect()
+}
+
+/// The records of one log in another order and split, through the engine of another installation.
+fn log_in_disorder(ground: Ground, records: &[LogRecord], seed: u64) -> String {
+    let mut random = Random::of(seed, 3, 0);
+    let mut house = House::new(ground, SET_UP, 1 + random.below(20));
+    for batch in split(disordered(records, seed), 12, seed) {
+        let again: Vec<NewRecord> = batch
+            .into_iter()
+            .map(|record| NewRecord {
+                event_id: record.event_id,
+                key: record.key,
+                content: [0; 16],
+                received_at: record.received_at,
+                way: record.way,
+                fact: record.fact,
+                sealed: record.sealed,
+            })
+            .collect();
+        house.desk.intake.log.append_blocking(again).unwrap();
+        house.settle();
+        house.holds();
+    }
+    house.hash()
+}
+
+#[test]
+fn payouts_lead_to_one_state_whenever_the_events_around_them_arrive() {
+    let mut paid = 0;
+    for seed in 0..6 {
+        let house = with_payouts(seed);
+        let records = house.desk.log.read_after(Sequence(0), 10_000).unwrap();
+        paid += house.desk.state.payouts(None, 100).unwrap().len();
+        for order in 0..2 {
+            assert_eq!(
+                log_in_disorder(Ground::Sqlite, &records, order),
+                house.hash(),
+                "world {seed}, order {order}"
+            );
+        }
+        if seed == 0 {
+            assert_eq!(log_in_disorder(Ground::Postgres, &records, 9), house.hash(), "on PostgreSQL");
+        }
+    }
+    assert!(paid > 6, "{paid} payouts");
 }
 
 fn secrets() -> Secrets {
