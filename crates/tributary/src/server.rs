@@ -62,30 +62,19 @@ impl Server {
         storage.create_directory()?;
         let keyring = storage.keyring()?;
         let log_engine = through(storage.log_engine()?);
-        let has_engine = settings.has_role(Role::Engine);
-        // Opening the writer migrates the state; readers need it to be there.
-        let state_writer = storage.state_writer();
-        let state_writer = if has_engine { Some(state_writer?) } else { drop(state_writer); None };
-        let metrics = Metrics::default();
+        // Whichever of these two is opened first migrates the state; readers need it to be there. Only the engine's process opens
+        // the writer, even for a moment: a second one is refused.
+        let state_writer = settings.has_role(Role::Engine).then(|| storage.state_writer()).transpose()?;
         let configuration = Arc::new(LiveConfiguration::load(storage.configuration()?, keyring.clone())?);
-        let log_reader = storage.log_reader()?;
-        let state_reader = storage.state_reader()?;
-        let log = Log::start(
-            log_engine,
-            LogSettings {
-                queue_records: settings.limits.queue_records,
-                commit_delay: Duration::from_millis(settings.test.commit_delay_ms),
-                ..LogSettings::default()
-            },
-        )?;
-        let intake = Intake {
-            log,
-            keyring,
-            metrics: metrics.clone(),
-            future_tolerance: settings.edge.future_tolerance(),
-        };
+        let (log_reader, state_reader) = (storage.log_reader()?, storage.state_reader()?);
+        let metrics = Metrics::default();
         let edge = Arc::new(Edge {
-            intake,
+            intake: Intake {
+                log: Log::start(log_engine, log_settings(settings))?,
+                keyring,
+                metrics: metrics.clone(),
+                future_tolerance: settings.edge.future_tolerance(),
+            },
             configuration: configuration.clone(),
             limits: settings.limits.clone(),
             rate_limits: RateLimits::default(),
@@ -96,42 +85,28 @@ impl Server {
                 log_checked: AtomicU64::new(0),
             },
         });
-        let pages = Arc::new(Pages {
+        let pages = Pages {
             state: state_reader,
             log: log_reader.clone(),
             configuration: configuration.clone(),
-            access: settings.api.read_token.as_ref().map_or(ReadAccess::Loopback, |token| {
-                ReadAccess::Token(token.as_str().to_owned())
-            }),
-        });
-        let listener = TcpListener::bind(settings.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}; name a free address with --listen", settings.listen))?;
+            access: settings
+                .api
+                .read_token
+                .as_ref()
+                .map_or(ReadAccess::Loopback, |token| ReadAccess::Token(token.as_str().to_owned())),
+        };
+        let listener = TcpListener::bind(settings.listen).await.with_context(|| {
+            format!("cannot listen on {}; name a free address with --listen", settings.listen)
+        })?;
         let address = listener.local_addr()?;
         let stop = Arc::new(AtomicBool::new(false));
-        let engine = match state_writer {
-            Some(state) => {
-                let engine = Engine::new(log_reader, state, settings.engine.batch_events);
-                let (live, stop, metrics) = (configuration.clone(), stop.clone(), metrics.clone());
-                let idle = Duration::from_millis(settings.engine.idle_ms);
-                let thread = std::thread::Builder::new()
-                    .name("engine".to_owned())
-                    .spawn(move || runner::run(engine, &live, &metrics, idle, &stop))
-                    .context("cannot start the engine's thread")?;
-                Some(thread)
-            }
-            None => None,
-        };
-        let mut router = Router::new();
-        if settings.has_role(Role::Edge) {
-            router = router.merge(edge::routes(edge.clone()));
-        } else {
-            router = router.merge(edge::operation_routes(edge.clone()));
-        }
-        if settings.has_role(Role::Api) {
-            router = router.merge(web::routes(pages));
-        }
-        let doors = Doors::new(router, settings.has_role(Role::Edge).then(|| edge.clone()));
+        let engine = state_writer.map(|state| {
+            let engine = Engine::new(log_reader, state, settings.engine.batch_events);
+            start_engine(engine, settings, configuration.clone(), metrics, stop.clone())
+        });
+        let engine = engine.transpose()?;
+        let redirects = settings.has_role(Role::Edge).then(|| edge.clone());
+        let doors = Doors::new(routes(settings, &edge, pages), redirects);
         Ok(Self { address, configuration, edge, listener, doors, stop, engine })
     }
 
@@ -154,13 +129,47 @@ impl Server {
     }
 }
 
+fn log_settings(settings: &Settings) -> LogSettings {
+    LogSettings {
+        queue_records: settings.limits.queue_records,
+        commit_delay: Duration::from_millis(settings.test.commit_delay_ms),
+        ..LogSettings::default()
+    }
+}
+
+fn start_engine(
+    engine: Engine,
+    settings: &Settings,
+    configuration: Arc<LiveConfiguration>,
+    metrics: Metrics,
+    stop: Arc<AtomicBool>,
+) -> anyhow::Result<JoinHandle<()>> {
+    let idle = Duration::from_millis(settings.engine.idle_ms);
+    std::thread::Builder::new()
+        .name("engine".to_owned())
+        .spawn(move || runner::run(engine, &configuration, &metrics, idle, &stop))
+        .context("cannot start the engine's thread")
+}
+
+/// What this process answers, by its roles.
+fn routes(settings: &Settings, edge: &Arc<Edge>, pages: Pages) -> Router {
+    let router = if settings.has_role(Role::Edge) {
+        edge::routes(edge.clone())
+    } else {
+        edge::operation_routes(edge.clone())
+    };
+    if settings.has_role(Role::Api) { router.merge(web::routes(Arc::new(pages))) } else { router }
+}
+
 async fn watch_configuration(configuration: Arc<LiveConfiguration>) {
     loop {
         tokio::time::sleep(CONFIGURATION_POLL).await;
         let live = configuration.clone();
         match tokio::task::spawn_blocking(move || live.reload_if_changed()).await {
             Ok(Ok(true)) => tracing::info!(revision = configuration.current().revision, "the set-up changed"),
-            Ok(Err(problem)) => tracing::warn!(%problem, "the set-up cannot be looked at; the last one stays in force"),
+            Ok(Err(problem)) => {
+                tracing::warn!(%problem, "the set-up cannot be looked at; the last one stays in force")
+            }
             _ => {}
         }
     }

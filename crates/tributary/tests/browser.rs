@@ -2,7 +2,11 @@
 //!
 //! Chromium renders the page and hands back what it made of it; `scripts/setup-test-machine.sh` installs it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on says where by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on says where by panicking"
+)]
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};

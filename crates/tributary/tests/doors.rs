@@ -81,9 +81,13 @@ fn machines_that_look_at_a_link_are_no_clicks() {
 #[test]
 fn a_link_that_leads_nowhere_is_a_404_page_or_the_brands_fallback() {
     let (_installation, server) = started();
-    for path in
-        ["/c/nowhere", "/c/retired", "/c/%F0%9F%98%80", "/c/%3Cscript%3Ealert(1)%3C%2Fscript%3E", "/c/..%2f..%2fetc"]
-    {
+    for path in [
+        "/c/nowhere",
+        "/c/retired",
+        "/c/%F0%9F%98%80",
+        "/c/%3Cscript%3Ealert(1)%3C%2Fscript%3E",
+        "/c/..%2f..%2fetc",
+    ] {
         let answer = server.http.get(path);
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.header("content-type").unwrap().starts_with("text/html"), "{path}: {answer:?}");

@@ -99,7 +99,8 @@ async fn store(
     rules: &DecodingRules,
     events: &[&[u8]],
 ) -> Vec<Outcome> {
-    let decoded: Vec<_> = events.iter().map(|raw| fields_from_json(raw).and_then(|fields| decode(&fields, rules))).collect();
+    let decoded: Vec<_> =
+        events.iter().map(|raw| fields_from_json(raw).and_then(|fields| decode(&fields, rules))).collect();
     if let Err(refusal) = edge.intake.ready_keys(sender.brand, decoded.iter().flatten()).await {
         return events.iter().map(|_| edge.counted(sender.way, refusal.clone().into())).collect();
     }
@@ -114,10 +115,13 @@ async fn store(
             Err(refusal) => outcomes.push(Some(refusal.into())),
         }
     }
-    let mut stored = if prepared.is_empty() { Vec::new() } else { edge.intake.append(prepared).await }.into_iter();
+    let mut stored =
+        if prepared.is_empty() { Vec::new() } else { edge.intake.append(prepared).await }.into_iter();
     outcomes
         .into_iter()
-        .map(|outcome| outcome.or_else(|| stored.next()).unwrap_or(Outcome::rejected(Reason::StorageUnavailable)))
+        .map(|outcome| {
+            outcome.or_else(|| stored.next()).unwrap_or(Outcome::rejected(Reason::StorageUnavailable))
+        })
         .map(|outcome| edge.counted(sender.way, outcome))
         .collect()
 }
@@ -152,7 +156,8 @@ pub(super) fn identify<'c>(
 }
 
 fn decompressed(edge: &Edge, headers: &HeaderMap, body: Bytes) -> Result<Bytes, Outcome> {
-    let encoding = headers.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let encoding =
+        headers.get(header::CONTENT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
     match encoding.trim().to_ascii_lowercase().as_str() {
         "" | "identity" => Ok(body),
         "gzip" | "x-gzip" => {

@@ -79,7 +79,10 @@ impl Intake {
         check_set_up(configuration, sender, &event)?;
         let occurred_at = event.occurred_at.unwrap_or(sender.received_at);
         if occurred_at > sender.received_at.plus(self.future_tolerance) {
-            let message = format!("`timestamp` {occurred_at} is in the future; the server's time is {}", sender.received_at);
+            let message = format!(
+                "`timestamp` {occurred_at} is in the future; the server's time is {}",
+                sender.received_at
+            );
             return Err(Refusal::of_field(Reason::TimeOutOfRange, "timestamp", message));
         }
         if let (Some(id), None) = (sender.message_id, &event.event_id)
@@ -87,7 +90,9 @@ impl Intake {
         {
             event.event_id = Some(format!("message:{id}"));
         }
-        if let (IncomingBody::Click(_), None, Some(click_id)) = (&event.body, &event.event_id, &event.click_id) {
+        if let (IncomingBody::Click(_), None, Some(click_id)) =
+            (&event.body, &event.event_id, &event.click_id)
+        {
             // A click that brings its id is that click, however often it is told.
             event.event_id = Some(format!("click:{click_id}"));
         }
@@ -109,7 +114,9 @@ impl Intake {
         };
         let event_id = match (&key, &click_id) {
             (Some(key), _) => EventId::derive(occurred_at, key),
-            (None, Some(click_id)) if matches!(event.body, IncomingBody::Click(_)) => click_event_id(click_id, occurred_at),
+            (None, Some(click_id)) if matches!(event.body, IncomingBody::Click(_)) => {
+                click_event_id(click_id, occurred_at)
+            }
             (None, _) => {
                 let random: [u8; 16] = self.keyring.random_bytes();
                 EventId::from_parts(occurred_at, &random)
@@ -118,7 +125,9 @@ impl Intake {
         let subject = self.subject(sender.brand, &event, click_id.clone());
         let seal_for = subject.customer.map_or(SealFor::Day(sender.received_at), SealFor::Subject);
         let sealed = self.seal(seal_for, event_id, &event, raw)?;
-        let issued = matches!(event.body, IncomingBody::Click(_)).then(|| click_id.map(|id| id.as_str().to_owned())).flatten();
+        let issued = matches!(event.body, IncomingBody::Click(_))
+            .then(|| click_id.map(|id| id.as_str().to_owned()))
+            .flatten();
         let fact = Fact {
             event_id,
             brand: sender.brand.clone(),
@@ -168,7 +177,11 @@ impl Intake {
         self.keyring.ensure_subjects(&self.customers(brand, events)).map_err(|problem| unavailable(&problem))
     }
 
-    fn customers<'e>(&self, brand: &BrandKey, events: impl Iterator<Item = &'e IncomingEvent>) -> Vec<SubjectHash> {
+    fn customers<'e>(
+        &self,
+        brand: &BrandKey,
+        events: impl Iterator<Item = &'e IncomingEvent>,
+    ) -> Vec<SubjectHash> {
         events
             .filter_map(|event| event.personal.customer_id.as_ref())
             .map(|customer| self.keyring.subject_hash(brand, SubjectKind::Customer, customer.reveal()))
@@ -235,7 +248,8 @@ impl Intake {
 
     fn issue(&self, brand: &BrandKey, touch: &Touch, at: Timestamp, unique: [u8; 7]) -> ClickId {
         // A click without a link has no fingerprint to carry; the empty one belongs to no link.
-        let link = touch.link.as_ref().map_or(LinkFingerprint([0; 8]), |link| LinkFingerprint::of(brand, link));
+        let link =
+            touch.link.as_ref().map_or(LinkFingerprint([0; 8]), |link| LinkFingerprint::of(brand, link));
         ClickId::issue(self.keyring.click_id_key(), at, link, unique)
     }
 
@@ -313,7 +327,11 @@ fn transaction_of(body: &IncomingBody) -> Option<()> {
 }
 
 /// What an event names must be set up, in its own brand; otherwise a typing mistake would silently cost a partner his traffic.
-fn check_set_up(configuration: &Configuration, sender: Sender<'_>, event: &IncomingEvent) -> Result<(), Refusal> {
+fn check_set_up(
+    configuration: &Configuration,
+    sender: Sender<'_>,
+    event: &IncomingEvent,
+) -> Result<(), Refusal> {
     let brand = sender.brand;
     let at = event.occurred_at.unwrap_or(sender.received_at);
     let campaign = match &event.body {
@@ -329,9 +347,9 @@ fn check_set_up(configuration: &Configuration, sender: Sender<'_>, event: &Incom
             }
             touch.campaign.as_ref()
         }
-        IncomingBody::Registration(action) | IncomingBody::Qualification(action) | IncomingBody::Conversion(action) => {
-            action.campaign.as_ref()
-        }
+        IncomingBody::Registration(action)
+        | IncomingBody::Qualification(action)
+        | IncomingBody::Conversion(action) => action.campaign.as_ref(),
         _ => None,
     };
     match campaign {
@@ -343,7 +361,12 @@ fn check_set_up(configuration: &Configuration, sender: Sender<'_>, event: &Incom
     }
 }
 
-fn check_link(configuration: &Configuration, brand: &BrandKey, key: &LinkKey, at: Timestamp) -> Result<(), Refusal> {
+fn check_link(
+    configuration: &Configuration,
+    brand: &BrandKey,
+    key: &LinkKey,
+    at: Timestamp,
+) -> Result<(), Refusal> {
     let known = configuration.link(key, at).is_some_and(|link| link.brand == *brand);
     if known {
         return Ok(());
@@ -356,7 +379,11 @@ fn check_link(configuration: &Configuration, brand: &BrandKey, key: &LinkKey, at
 ///
 /// # Errors
 /// [`Reason::UnknownSource`].
-pub fn source<'c>(configuration: &'c Configuration, key: &str, at: Timestamp) -> Result<(SourceKey, &'c Source), Reason> {
+pub fn source<'c>(
+    configuration: &'c Configuration,
+    key: &str,
+    at: Timestamp,
+) -> Result<(SourceKey, &'c Source), Reason> {
     let key = SourceKey::parse(key).map_err(|_| Reason::UnknownSource)?;
     let source = configuration.source(&key, at).ok_or(Reason::UnknownSource)?;
     Ok((key, source))

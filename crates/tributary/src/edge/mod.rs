@@ -94,7 +94,8 @@ fn operation() -> Router<Arc<Edge>> {
 /// Counts requests by route and status, and refuses oversized request targets.
 async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let too_long = request.uri().path_and_query().is_some_and(|target| target.as_str().len() > edge.limits.url_bytes);
+    let too_long =
+        request.uri().path_and_query().is_some_and(|target| target.as_str().len() > edge.limits.url_bytes);
     let response = if too_long {
         axum::response::IntoResponse::into_response(Outcome {
             message: Some(format!("the request target is longer than {} bytes", edge.limits.url_bytes)),
@@ -103,7 +104,9 @@ async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
     } else {
         next.run(request).await
     };
-    edge.intake.metrics.http_request(route.as_ref().map_or("other", MatchedPath::as_str), response.status().as_u16());
+    edge.intake
+        .metrics
+        .http_request(route.as_ref().map_or("other", MatchedPath::as_str), response.status().as_u16());
     response
 }
 
@@ -141,7 +144,12 @@ impl Edge {
     ///
     /// # Errors
     /// The signature reasons.
-    pub(crate) fn verify(source: &Source, headers: &HeaderMap, body: &[u8], at: Timestamp) -> Result<Verified, Reason> {
+    pub(crate) fn verify(
+        source: &Source,
+        headers: &HeaderMap,
+        body: &[u8],
+        at: Timestamp,
+    ) -> Result<Verified, Reason> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         verify(&SignedRequest { header: &header, body }, &source.secrets, at)
     }
@@ -150,7 +158,13 @@ impl Edge {
     ///
     /// # Errors
     /// [`Reason::RateLimited`].
-    pub(crate) fn spend(&self, key: &SourceKey, source: &Source, events: usize, at: Timestamp) -> Result<(), Outcome> {
+    pub(crate) fn spend(
+        &self,
+        key: &SourceKey,
+        source: &Source,
+        events: usize,
+        at: Timestamp,
+    ) -> Result<(), Outcome> {
         match source.rate_limit {
             Some(limit) => self.rate_limits.take(key, limit, events, at).map_err(|seconds| Outcome {
                 hint: Some(format!("Try again in {seconds} s.")),

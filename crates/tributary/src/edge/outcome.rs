@@ -71,7 +71,9 @@ impl Outcome {
     pub fn of_append(appended: &Appended, event_id: EventId, click_id: Option<String>) -> Self {
         let (status, event_id, reason, click_id) = match appended {
             Appended::Stored(_) => (Status::Accepted, event_id, Reason::Recorded, click_id),
-            Appended::Duplicate { event_id } => (Status::Duplicate, *event_id, Reason::DuplicateEvent, click_id),
+            Appended::Duplicate { event_id } => {
+                (Status::Duplicate, *event_id, Reason::DuplicateEvent, click_id)
+            }
             Appended::Conflict { event_id } => (Status::Rejected, *event_id, Reason::PayloadConflict, None),
         };
         Self { status, event_id: Some(event_id), reason, message: None, hint: None, click_id, field: None }
@@ -188,7 +190,8 @@ pub fn many(outcomes: &[Outcome]) -> Response {
         "rejected": rejected,
         "outcomes": outcomes.iter().map(Outcome::json).collect::<Vec<_>>(),
     });
-    let mut response = (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response();
+    let mut response =
+        (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response();
     if unstored && !outcomes.is_empty() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }

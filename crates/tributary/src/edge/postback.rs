@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tributary_adapters::canonical::{DecodingRules, Fields, Refusal, decode, fields_from_json, fields_from_query};
+use tributary_adapters::canonical::{
+    DecodingRules, Fields, Refusal, decode, fields_from_json, fields_from_query,
+};
 use tributary_adapters::signature::{Scheme, Verified, accept_unsigned, verify_parameters};
 use tributary_domain::click_id::ClickId;
 use tributary_domain::configuration::Source;
@@ -36,9 +38,13 @@ pub async fn receive(
     let query = query.unwrap_or_default();
     let outcome = take(&edge, &key, &query, &headers, &body).await;
     let outcome = edge.counted(Way::Postback, outcome);
-    let plain = edge.configuration.current().sources.iter().find(|(known, _)| known.as_str() == key).and_then(
-        |(_, versions)| versions.latest().plain_answer.clone(),
-    );
+    let plain = edge
+        .configuration
+        .current()
+        .sources
+        .iter()
+        .find(|(known, _)| known.as_str() == key)
+        .and_then(|(_, versions)| versions.latest().plain_answer.clone());
     answer(outcome, &query, plain)
 }
 
@@ -57,7 +63,8 @@ async fn take(edge: &Edge, key: &str, query: &str, headers: &HeaderMap, body: &[
     if let Err(outcome) = edge.spend(&key, source, 1, at) {
         return outcome;
     }
-    let event = fields(query, headers, body).and_then(|fields| decode(&fields, &DecodingRules::postback_for(source)));
+    let event =
+        fields(query, headers, body).and_then(|fields| decode(&fields, &DecodingRules::postback_for(source)));
     let event = match event {
         Ok(event) => event,
         Err(refusal) => return refusal.into(),
@@ -84,18 +91,30 @@ async fn take(edge: &Edge, key: &str, query: &str, headers: &HeaderMap, body: &[
 ///
 /// A signature covers the body. It proves nothing about a query, so that a signature once seen cannot be sent again with other
 /// parameters.
-fn prove(source: &Source, query: &str, headers: &HeaderMap, body: &[u8], at: Timestamp) -> Result<Verified, Outcome> {
+fn prove(
+    source: &Source,
+    query: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+    at: Timestamp,
+) -> Result<Verified, Outcome> {
     match Edge::verify(source, headers, body, at) {
         Err(Reason::SignatureMissing) => {}
         Err(reason) => return Err(reason.into()),
-        Ok(verified) if verified.scheme() == Scheme::Token || is_signed_whole(query, body) => return Ok(verified),
+        Ok(verified) if verified.scheme() == Scheme::Token || is_signed_whole(query, body) => {
+            return Ok(verified);
+        }
         Ok(_) => {
             let parameters = fields(query, headers, body).unwrap_or_default();
             return verify_parameters(&parameters, &source.secrets, at)
                 .or_else(|_| accept_unsigned(source))
                 .map_err(|_| Outcome {
-                    message: Some("the signature covers the body, and there are parameters in the query".to_owned()),
-                    hint: Some("Send every field in the signed body, or add the parameter `token`.".to_owned()),
+                    message: Some(
+                        "the signature covers the body, and there are parameters in the query".to_owned(),
+                    ),
+                    hint: Some(
+                        "Send every field in the signed body, or add the parameter `token`.".to_owned(),
+                    ),
                     ..Outcome::rejected(Reason::SignatureInvalid)
                 });
         }
@@ -121,13 +140,15 @@ fn fields(query: &str, headers: &HeaderMap, body: &[u8]) -> Result<Fields, Refus
     if body.is_empty() {
         return Ok(fields);
     }
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let more = match media_type.as_str() {
         "application/json" | "text/json" => fields_from_json(body)?,
-        "application/x-www-form-urlencoded" | "" => fields_from_query(std::str::from_utf8(body).map_err(|_| {
-            Refusal::of_whole(Reason::MalformedBody, "the form is not UTF-8")
-        })?)?,
+        "application/x-www-form-urlencoded" | "" => fields_from_query(
+            std::str::from_utf8(body)
+                .map_err(|_| Refusal::of_whole(Reason::MalformedBody, "the form is not UTF-8"))?,
+        )?,
         other => {
             let message = format!("`{}` is not a form or JSON", other.chars().take(60).collect::<String>());
             return Err(Refusal::of_whole(Reason::UnsupportedMediaType, message));
@@ -144,11 +165,15 @@ fn is_signed_whole(query: &str, body: &[u8]) -> bool {
 
 /// `return=OK` and a source's own plain answer give old systems the text they insist on, and only for what is stored.
 fn answer(outcome: Outcome, query: &str, plain: Option<String>) -> Response {
-    let asked = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "return").map(|(_, text)| text.into_owned());
-    let text = asked.filter(|text| text.len() <= 20 && text.chars().all(|c| c.is_ascii_alphanumeric())).or(plain);
+    let asked = form_urlencoded::parse(query.as_bytes())
+        .find(|(name, _)| name == "return")
+        .map(|(_, text)| text.into_owned());
+    let text =
+        asked.filter(|text| text.len() <= 20 && text.chars().all(|c| c.is_ascii_alphanumeric())).or(plain);
     match (outcome.status, text) {
         (Status::Accepted | Status::Duplicate, Some(text)) => {
-            (outcome.http_status(), [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
+            (outcome.http_status(), [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text)
+                .into_response()
         }
         _ => outcome.into_response(),
     }

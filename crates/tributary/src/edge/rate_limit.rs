@@ -25,7 +25,13 @@ impl RateLimits {
     /// Takes `events` from the bucket; `Err` says after how many whole seconds to try again.
     ///
     /// A request larger than one second's worth is let through when the bucket is full, and leaves a debt.
-    pub fn take(&self, source: &SourceKey, per_second: u32, events: usize, now: Timestamp) -> Result<(), u64> {
+    pub fn take(
+        &self,
+        source: &SourceKey,
+        per_second: u32,
+        events: usize,
+        now: Timestamp,
+    ) -> Result<(), u64> {
         let capacity = i64::from(per_second.max(1)) * ONE;
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let bucket = buckets.entry(source.clone()).or_insert(Bucket { tokens: capacity, filled_at: now });
@@ -54,7 +60,8 @@ mod tests {
         let limits = RateLimits::default();
         let source = SourceKey::parse("shop").unwrap();
         let at = |milliseconds: i64| Timestamp(1_768_471_200_000_000 + milliseconds * 1000);
-        let taken = |milliseconds| (0..100).filter(|_| limits.take(&source, 10, 1, at(milliseconds)).is_ok()).count();
+        let taken =
+            |milliseconds| (0..100).filter(|_| limits.take(&source, 10, 1, at(milliseconds)).is_ok()).count();
         assert_eq!(taken(0), 10);
         assert_eq!(taken(0), 0);
         assert_eq!(taken(500), 5);

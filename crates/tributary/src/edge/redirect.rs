@@ -20,7 +20,8 @@ use super::outcome::{Outcome, Status};
 use super::{Edge, now};
 
 /// The source under which redirects are logged; no secret belongs to it, since the log writes it itself.
-static SOURCE: LazyLock<Result<SourceKey, IdError>> = LazyLock::new(|| SourceKey::parse("tributary.redirect"));
+static SOURCE: LazyLock<Result<SourceKey, IdError>> =
+    LazyLock::new(|| SourceKey::parse("tributary.redirect"));
 /// Characters of a user agent that are kept; more is no browser's.
 const LONGEST_USER_AGENT: usize = 512;
 
@@ -56,7 +57,13 @@ pub(crate) async fn answer_directly<B>(edge: &Edge, request: &Request<B>) -> Opt
     Some(response)
 }
 
-async fn answer(edge: &Edge, key: &str, query: Option<&str>, method: &Method, headers: &HeaderMap) -> Response {
+async fn answer(
+    edge: &Edge,
+    key: &str,
+    query: Option<&str>,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Response {
     let at = now();
     let configuration = edge.configuration.current();
     let found = match find(&configuration, key, at) {
@@ -75,7 +82,9 @@ async fn answer(edge: &Edge, key: &str, query: Option<&str>, method: &Method, he
     let outcome = edge.counted(Way::Redirect, outcome);
     match (outcome.status, &outcome.click_id) {
         (Status::Rejected, _) | (_, None) => outcome.into_response(),
-        (_, Some(click_id)) => redirect(&with_click_id(destination, &found.campaign.click_parameter, click_id)),
+        (_, Some(click_id)) => {
+            redirect(&with_click_id(destination, &found.campaign.click_parameter, click_id))
+        }
     }
 }
 
@@ -99,10 +108,17 @@ fn find<'c>(configuration: &'c Configuration, key: &str, at: Timestamp) -> Resul
 }
 
 /// A dead link still brings the visitor somewhere when the brand wants that; else he reads what happened.
-fn unknown(edge: &Edge, configuration: &Configuration, key: &str, at: Timestamp, outcome: Outcome) -> Response {
+fn unknown(
+    edge: &Edge,
+    configuration: &Configuration,
+    key: &str,
+    at: Timestamp,
+    outcome: Outcome,
+) -> Response {
     let outcome = edge.counted(Way::Redirect, outcome);
     let brand = LinkKey::parse(key).ok().and_then(|key| configuration.link(&key, at)).map(|link| &link.brand);
-    let brand = brand.or_else(|| configuration.brands.keys().next().filter(|_| configuration.brands.len() == 1));
+    let brand =
+        brand.or_else(|| configuration.brands.keys().next().filter(|_| configuration.brands.len() == 1));
     let fallback = brand
         .and_then(|brand| configuration.brands.get(brand))
         .and_then(|versions| versions.at(at).fallback_url.clone());
@@ -126,8 +142,12 @@ fn unknown(edge: &Edge, configuration: &Configuration, key: &str, at: Timestamp,
 /// The destination (the link's, the campaign's, or `to` where its host is allowed) and the fields of the click.
 fn destination(found: &Found<'_>, query: &str) -> Result<(Url, Fields), Refusal> {
     let own = found.link.destination.as_deref().unwrap_or(&found.campaign.destination);
-    let own = Url::parse(own)
-        .map_err(|_| Refusal::of_whole(Reason::InvalidField, "the link's destination is not a URL; correct it in the set-up"))?;
+    let own = Url::parse(own).map_err(|_| {
+        Refusal::of_whole(
+            Reason::InvalidField,
+            "the link's destination is not a URL; correct it in the set-up",
+        )
+    })?;
     let mut wanted = None;
     let mut fields = Fields::new();
     if !query.is_empty() {
@@ -149,7 +169,11 @@ fn destination(found: &Found<'_>, query: &str) -> Result<(Url, Fields), Refusal>
         && url.username().is_empty()
         && url.password().is_none()
         && (own.host_str() == Some(host.as_str()) || found.campaign.allowed_hosts.contains(&host));
-    if allowed { Ok((url, fields)) } else { Err(not_allowed(format!("`to` leads to the host `{host}`, which is not allowed for this campaign"))) }
+    if allowed {
+        Ok((url, fields))
+    } else {
+        Err(not_allowed(format!("`to` leads to the host `{host}`, which is not allowed for this campaign")))
+    }
 }
 
 #[allow(clippy::too_many_arguments, reason = "the parts of one request, each of another kind")]
@@ -181,7 +205,8 @@ async fn record(
     let header = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     event.personal.user_agent = header(header::USER_AGENT).map(|agent| Personal::new(shortened(agent)));
     let Ok(source) = &*SOURCE else { return Outcome::rejected(Reason::UnknownSource) };
-    let sender = Sender { brand: &found.link.brand, source, way: Way::Redirect, received_at: at, message_id: None };
+    let sender =
+        Sender { brand: &found.link.brand, source, way: Way::Redirect, received_at: at, message_id: None };
     edge.intake.take(configuration, sender, event, query.unwrap_or_default().as_bytes()).await
 }
 
@@ -191,7 +216,10 @@ fn shortened(agent: &str) -> &str {
 
 fn is_prefetch(headers: &HeaderMap) -> bool {
     ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().any(|name| {
-        headers.get(*name).and_then(|value| value.to_str().ok()).is_some_and(|value| value.contains("prefetch") || value.contains("preview"))
+        headers
+            .get(*name)
+            .and_then(|value| value.to_str().ok())
+            .is_some_and(|value| value.contains("prefetch") || value.contains("preview"))
     })
 }
 
@@ -204,6 +232,9 @@ fn redirect(to: &str) -> Response {
     let Ok(location) = HeaderValue::from_str(to) else {
         return Outcome::rejected(Reason::InvalidField).into_response();
     };
-    (StatusCode::FOUND, [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))])
+    (
+        StatusCode::FOUND,
+        [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
+    )
         .into_response()
 }

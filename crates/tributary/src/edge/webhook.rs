@@ -42,7 +42,9 @@ async fn take(edge: &Edge, key: &str, headers: &HeaderMap, body: axum::body::Bod
     if let Err(outcome) = edge.spend(&key, source, 1, at) {
         return outcome;
     }
-    let event = match fields_from_json(&body).and_then(|fields| decode(&fields, &DecodingRules::canonical_for(source))) {
+    let event = match fields_from_json(&body)
+        .and_then(|fields| decode(&fields, &DecodingRules::canonical_for(source)))
+    {
         Ok(event) => event,
         Err(refusal) => return refusal.into(),
     };

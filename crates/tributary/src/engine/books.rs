@@ -38,16 +38,18 @@ impl Books {
     /// Books the difference between two positions; nothing when they are equal.
     pub fn post(&mut self, posting: &Posting<'_>, old: &Position, new: &Position) {
         for transfer in transfers(old, new) {
-            let head = self
-                .heads
-                .entry(posting.brand.clone())
-                .or_insert(ChainHead { number: 0, hash: [0; 32] });
+            let head =
+                self.heads.entry(posting.brand.clone()).or_insert(ChainHead { number: 0, hash: [0; 32] });
             let amount = Money::new(transfer.minor, posting.currency);
             let number = head.number + 1;
             let hash = chain_hash(&head.hash, number, &transfer, amount, posting.subject, posting.cause);
             *head = ChainHead { number, hash };
-            for (account, change) in [(&transfer.debit, transfer.minor), (&transfer.credit, -transfer.minor)] {
-                *self.balances.entry((posting.brand.clone(), account.clone(), posting.currency)).or_insert(0) += change;
+            for (account, change) in [(&transfer.debit, transfer.minor), (&transfer.credit, -transfer.minor)]
+            {
+                *self
+                    .balances
+                    .entry((posting.brand.clone(), account.clone(), posting.currency))
+                    .or_insert(0) += change;
             }
             self.entries.push(Entry {
                 brand: posting.brand.clone(),
@@ -63,8 +65,13 @@ impl Books {
 
     /// The entries, the changes of balances, and where the chains end now.
     #[must_use]
-    #[allow(clippy::type_complexity, reason = "three parts of one commit, taken apart at once by its only caller")]
-    pub fn close(self) -> (Vec<Entry>, Vec<((BrandKey, Account, Currency), i64)>, HashMap<BrandKey, ChainHead>) {
+    #[allow(
+        clippy::type_complexity,
+        reason = "three parts of one commit, taken apart at once by its only caller"
+    )]
+    pub fn close(
+        self,
+    ) -> (Vec<Entry>, Vec<((BrandKey, Account, Currency), i64)>, HashMap<BrandKey, ChainHead>) {
         (self.entries, self.balances.into_iter().filter(|(_, change)| *change != 0).collect(), self.heads)
     }
 }

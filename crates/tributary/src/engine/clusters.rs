@@ -23,13 +23,15 @@ pub struct Assignment {
 /// A fact that connects several clusters merges them into the smallest. A fact without any node is a cluster of its own.
 #[must_use]
 pub fn assign(facts: &[(u64, Vec<NodeKey>)], known: &HashMap<NodeKey, ClusterId>) -> Assignment {
-    let mut parents: BTreeMap<ClusterId, ClusterId> = known.values().map(|cluster| (*cluster, *cluster)).collect();
+    let mut parents: BTreeMap<ClusterId, ClusterId> =
+        known.values().map(|cluster| (*cluster, *cluster)).collect();
     let stored: BTreeSet<ClusterId> = parents.keys().copied().collect();
     let mut of_node: HashMap<NodeKey, ClusterId> = known.clone();
     let mut new_nodes: Vec<NodeKey> = Vec::new();
     let mut firsts: Vec<ClusterId> = Vec::with_capacity(facts.len());
     for (sequence, nodes) in facts {
-        let found = nodes.iter().filter_map(|node| of_node.get(node)).map(|cluster| root(&parents, *cluster)).min();
+        let found =
+            nodes.iter().filter_map(|node| of_node.get(node)).map(|cluster| root(&parents, *cluster)).min();
         let cluster = found.unwrap_or(ClusterId(*sequence));
         parents.entry(cluster).or_insert(cluster);
         for node in nodes {
@@ -93,13 +95,23 @@ mod tests {
 
     #[test]
     fn new_facts_join_what_they_share_and_known_clusters_merge_into_the_smallest() {
-        let known = HashMap::from([(node(1), ClusterId(5)), (node(2), ClusterId(3)), (node(9), ClusterId(4))]);
-        let facts =
-            [(10, nodes(&[1, 7])), (11, nodes(&[8])), (12, nodes(&[8, 6])), (13, vec![]), (14, nodes(&[7, 2])), (15, nodes(&[9]))];
+        let known =
+            HashMap::from([(node(1), ClusterId(5)), (node(2), ClusterId(3)), (node(9), ClusterId(4))]);
+        let facts = [
+            (10, nodes(&[1, 7])),
+            (11, nodes(&[8])),
+            (12, nodes(&[8, 6])),
+            (13, vec![]),
+            (14, nodes(&[7, 2])),
+            (15, nodes(&[9])),
+        ];
         let assignment = assign(&facts, &known);
         assert_eq!(assignment.clusters, [3, 11, 11, 13, 3, 4].map(ClusterId));
         assert_eq!(assignment.merges, [(ClusterId(5), ClusterId(3))]);
-        assert_eq!(assignment.new_nodes, [(node(7), ClusterId(3)), (node(8), ClusterId(11)), (node(6), ClusterId(11))]);
+        assert_eq!(
+            assignment.new_nodes,
+            [(node(7), ClusterId(3)), (node(8), ClusterId(11)), (node(6), ClusterId(11))]
+        );
         assert_eq!(assignment.stored_parts[&ClusterId(3)], BTreeSet::from([ClusterId(3), ClusterId(5)]));
         assert!(assignment.stored_parts[&ClusterId(11)].is_empty());
     }

@@ -77,9 +77,17 @@ impl Difference<'_> {
         }
     }
 
-    fn money(&mut self, old: Option<&Conversion>, new: Option<&Conversion>, cause: EventId, locks: &Locks<'_>) {
+    fn money(
+        &mut self,
+        old: Option<&Conversion>,
+        new: Option<&Conversion>,
+        cause: EventId,
+        locks: &Locks<'_>,
+    ) {
         let lines = |conversion: Option<&Conversion>| -> BTreeMap<CommissionId, Commission> {
-            conversion.map_or_else(BTreeMap::new, |c| c.commissions.iter().map(|line| (line.id, line.clone())).collect())
+            conversion.map_or_else(BTreeMap::new, |c| {
+                c.commissions.iter().map(|line| (line.id, line.clone())).collect()
+            })
         };
         let (old_lines, new_lines) = (lines(old), lines(new));
         let Some(brand) = new.or(old).map(|conversion| &conversion.brand) else { return };

@@ -61,8 +61,10 @@ pub(super) fn plan(
     let causes = causes(&arrivals, &assignment);
     add_arrivals(&arrivals, &assignment, &mut contents);
 
-    let settled: Vec<Settled> =
-        contents.into_iter().map(|(cluster, contents)| Settled::of(cluster, contents, configuration)).collect();
+    let settled: Vec<Settled> = contents
+        .into_iter()
+        .map(|(cluster, contents)| Settled::of(cluster, contents, configuration))
+        .collect();
     let lines =
         settled.iter().flat_map(|each| line_ids(&each.booked).chain(line_ids(&each.settlement.conversions)));
     let lines: BTreeSet<CommissionId> = lines.chain(lock_changes.keys().copied()).collect();
@@ -110,7 +112,8 @@ struct Settled {
 
 impl Settled {
     fn of(cluster: ClusterId, contents: ClusterContents, configuration: &Configuration) -> Self {
-        let outcomes_before = contents.facts.iter().map(|(fact, outcome)| (fact.event_id, *outcome)).collect();
+        let outcomes_before =
+            contents.facts.iter().map(|(fact, outcome)| (fact.event_id, *outcome)).collect();
         let facts: Vec<Fact> = contents.facts.into_iter().map(|(fact, _)| fact).collect();
         let settlement = settle(&facts, configuration);
         Self { cluster, outcomes_before, booked: contents.booked, settlement }
@@ -219,7 +222,11 @@ fn add_arrivals(
 
 /// The newest arrival of each cluster: what caused its changes.
 fn causes(arrivals: &[Arrival], assignment: &Assignment) -> HashMap<ClusterId, EventId> {
-    arrivals.iter().zip(&assignment.clusters).map(|(arrival, cluster)| (*cluster, arrival.fact.event_id)).collect()
+    arrivals
+        .iter()
+        .zip(&assignment.clusters)
+        .map(|(arrival, cluster)| (*cluster, arrival.fact.event_id))
+        .collect()
 }
 
 fn stored_facts(
@@ -315,7 +322,8 @@ fn payouts(
                 }
                 payout.step = advance.step;
                 payout.stepped_at = fact.occurred_at;
-                payout.reference = advance.reference.as_deref().map(str::to_owned).or(payout.reference.take());
+                payout.reference =
+                    advance.reference.as_deref().map(str::to_owned).or(payout.reference.take());
                 changed.insert(advance.payout.0.to_string(), payout.clone());
             }
             _ => {}

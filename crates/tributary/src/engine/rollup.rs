@@ -44,21 +44,30 @@ impl Rollups {
         let refunds = split_by_largest_remainder(conversion.refunded, &weights);
         for ((credit, share), refunded) in conversion.credits.iter().zip(shares).zip(refunds) {
             let campaign = credit.campaign.as_ref().map_or("", |campaign| campaign.as_str());
-            let key = key(&conversion.brand, conversion.occurred_at, campaign.into(), label(&credit.earner), currency);
+            let key = key(
+                &conversion.brand,
+                conversion.occurred_at,
+                campaign.into(),
+                label(&credit.earner),
+                currency,
+            );
             self.add_share(key, conversion.kind, sign * share, sign * credit.minor, sign * refunded);
         }
         if conversion.credits.is_empty() {
             let campaign = conversion.campaign.as_ref().map_or("", |campaign| campaign.as_str());
-            let key = key(&conversion.brand, conversion.occurred_at, campaign.into(), String::new(), currency);
+            let key =
+                key(&conversion.brand, conversion.occurred_at, campaign.into(), String::new(), currency);
             let value = conversion.value.map_or(0, |value| value.minor);
             self.add_share(key, conversion.kind, sign * WHOLE_PPM, sign * value, sign * conversion.refunded);
         }
         for commission in conversion.commissions.iter().filter(|commission| commission.owed != 0) {
             let earner = Earner::Partner(commission.partner.clone());
             let campaign = conversion.credits.iter().find(|credit| credit.earner == earner);
-            let campaign = campaign.and_then(|credit| credit.campaign.as_ref()).map_or("", |key| key.as_str());
+            let campaign =
+                campaign.and_then(|credit| credit.campaign.as_ref()).map_or("", |key| key.as_str());
             let currency = Some(commission.granted.currency);
-            let key = key(&conversion.brand, conversion.occurred_at, campaign.into(), label(&earner), currency);
+            let key =
+                key(&conversion.brand, conversion.occurred_at, campaign.into(), label(&earner), currency);
             self.0.entry(key).or_default().commission += sign * commission.owed;
         }
     }
@@ -102,7 +111,13 @@ pub fn label(earner: &Earner) -> String {
     }
 }
 
-fn key(brand: &BrandKey, at: Timestamp, campaign: String, earner: String, currency: Option<Currency>) -> RollupKey {
+fn key(
+    brand: &BrandKey,
+    at: Timestamp,
+    campaign: String,
+    earner: String,
+    currency: Option<Currency>,
+) -> RollupKey {
     let currency = currency.map_or_else(String::new, |currency| currency.code().to_owned());
     RollupKey { brand: brand.clone(), hour: at.hour(), campaign, earner, currency }
 }

@@ -63,8 +63,10 @@ fn step_back() {
     {
         /// About a third of the weight of a thread that did not step back.
         const NICENESS: i32 = 5;
-        // On Linux this concerns the calling thread alone.
-        if let Err(problem) = rustix::process::setpriority_process(None, NICENESS) {
+        // On Linux both concern the calling thread alone.
+        let stepped = rustix::process::getpriority_process(None)
+            .and_then(|given| rustix::process::setpriority_process(None, given + NICENESS));
+        if let Err(problem) = stepped {
             tracing::debug!(%problem, "the engine keeps the priority of the doors");
         }
     }

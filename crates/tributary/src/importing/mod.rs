@@ -95,8 +95,9 @@ pub fn run(job: &Job, door: &mut dyn Door, progress: &mut Progress<'_>) -> anyho
     let identity = identity(&file, job)?;
     let counted = Counted { inner: file, read: std::rc::Rc::new(std::cell::Cell::new(0)) };
     let read = counted.read.clone();
-    let reader = RowReader::open(BufReader::with_capacity(1 << 20, counted), job.format, &job.map, Limits::default())
-        .map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
+    let reader =
+        RowReader::open(BufReader::with_capacity(1 << 20, counted), job.format, &job.map, Limits::default())
+            .map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
 
     let mut results = Results::open(job.result.as_deref(), &identity)?;
     let mut summary = Summary { resumed: results.done, ..Summary::default() };
@@ -175,7 +176,12 @@ impl Batch {
         Ok(())
     }
 
-    fn send(&mut self, door: &mut dyn Door, results: &mut Results, summary: &mut Summary) -> anyhow::Result<()> {
+    fn send(
+        &mut self,
+        door: &mut dyn Door,
+        results: &mut Results,
+        summary: &mut Summary,
+    ) -> anyhow::Result<()> {
         let mut outcomes = Vec::with_capacity(self.events.len());
         let events = std::mem::take(&mut self.events);
         // A single row of a journeys file may hold many batches' worth.
@@ -240,14 +246,13 @@ impl Results {
 
     fn write(&mut self, line: u64, outcomes: &[Outcome]) -> anyhow::Result<()> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
-        let worst = outcomes
-            .iter()
-            .max_by_key(|outcome| match outcome.status {
-                Status::Duplicate => 0,
-                Status::Accepted => 1,
-                Status::Rejected => 2,
-            });
-        let (status, reason) = worst.map_or((Status::Accepted, Reason::Recorded), |worst| (worst.status, worst.reason));
+        let worst = outcomes.iter().max_by_key(|outcome| match outcome.status {
+            Status::Duplicate => 0,
+            Status::Accepted => 1,
+            Status::Rejected => 2,
+        });
+        let (status, reason) =
+            worst.map_or((Status::Accepted, Reason::Recorded), |worst| (worst.status, worst.reason));
         let event_id = match outcomes {
             [only] => only.event_id.map(|id| id.to_string()),
             _ => None,
@@ -256,7 +261,13 @@ impl Results {
             [only] => only.message.clone().unwrap_or_else(|| only.reason.message().to_owned()),
             _ => many_in_words(outcomes),
         };
-        writer.write(&OutcomeRow { line, status: status.name(), event_id: event_id.as_deref(), reason, message: &message })?;
+        writer.write(&OutcomeRow {
+            line,
+            status: status.name(),
+            event_id: event_id.as_deref(),
+            reason,
+            message: &message,
+        })?;
         Ok(())
     }
 

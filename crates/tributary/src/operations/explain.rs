@@ -104,8 +104,14 @@ fn by_node(
     let transaction = TransactionId::parse(id).ok();
     for brand in configuration.brands.keys() {
         nodes.extend(click.as_ref().map(|click| click_node(brand, click)));
-        for source in configuration.sources.values().map(|versions| versions.latest()).filter(|s| s.brand == *brand) {
-            nodes.extend(transaction.as_ref().map(|number| transaction_node(brand, &source.transaction_namespace, number)));
+        for source in
+            configuration.sources.values().map(|versions| versions.latest()).filter(|s| s.brand == *brand)
+        {
+            nodes.extend(
+                transaction
+                    .as_ref()
+                    .map(|number| transaction_node(brand, &source.transaction_namespace, number)),
+            );
         }
     }
     let clusters = state.clusters_of_nodes(&nodes)?;
@@ -113,12 +119,16 @@ fn by_node(
         let contents = state.cluster(*cluster)?;
         let names = |fact: &Fact| {
             fact.body.transaction().is_some_and(|number| number.as_str() == id)
-                || (fact.body.transaction().is_none() && fact.subject.click_id.as_ref().is_some_and(|c| c.as_str() == id))
+                || (fact.body.transaction().is_none()
+                    && fact.subject.click_id.as_ref().is_some_and(|c| c.as_str() == id))
         };
-        let mut named: Vec<&Fact> = contents.facts.iter().map(|(fact, _)| fact).filter(|fact| names(fact)).collect();
+        let mut named: Vec<&Fact> =
+            contents.facts.iter().map(|(fact, _)| fact).filter(|fact| names(fact)).collect();
         // An order number names its conversion before what was said about it, a click id the click before what it led to.
         let by_click = |fact: &Fact| fact.body.transaction().is_none();
-        named.sort_by_key(|fact| (fact.body.action().is_none() != by_click(fact), fact.occurred_at, fact.event_id));
+        named.sort_by_key(|fact| {
+            (fact.body.action().is_none() != by_click(fact), fact.occurred_at, fact.event_id)
+        });
         if let Some(fact) = named.first() {
             return state.fact(fact.event_id);
         }
@@ -176,8 +186,17 @@ fn concerned<'c>(settled: &'c [Conversion], fact: &Fact) -> Option<&'c Conversio
 fn arrived(stored: &StoredFact) -> Vec<String> {
     let fact = &stored.fact;
     let mut lines = vec![
-        format!("A {} of {} from source {} by {}.", fact.body.kind().name(), fact.brand, fact.source, stored.way.name()),
-        format!("It happened at {} and was stored at {} as log record {}.", fact.occurred_at, stored.received_at, stored.sequence.0),
+        format!(
+            "A {} of {} from source {} by {}.",
+            fact.body.kind().name(),
+            fact.brand,
+            fact.source,
+            stored.way.name()
+        ),
+        format!(
+            "It happened at {} and was stored at {} as log record {}.",
+            fact.occurred_at, stored.received_at, stored.sequence.0
+        ),
         format!("Outcome {}: {} {}", stored.outcome.code(), stored.outcome.message(), stored.outcome.hint()),
     ];
     if let Some(click_id) = &fact.subject.click_id {
@@ -216,7 +235,12 @@ fn uses(settled: &[Conversion], fact: &Fact) -> Vec<String> {
                     credit.total_weight
                 ),
                 (Some(credit), None) => {
-                    format!("{}: earned {} of {} parts.", headline(conversion), credit.weight, credit.total_weight)
+                    format!(
+                        "{}: earned {} of {} parts.",
+                        headline(conversion),
+                        credit.weight,
+                        credit.total_weight
+                    )
                 }
                 (None, _) => format!("{}: {}", headline(conversion), considered.verdict.message()),
             })
@@ -228,7 +252,10 @@ fn uses(settled: &[Conversion], fact: &Fact) -> Vec<String> {
 fn headline(conversion: &Conversion) -> String {
     let number = conversion.transaction.as_ref().map_or_else(String::new, |number| format!(" {number}"));
     let value = conversion.value.map_or_else(String::new, |value| format!(" worth {value}"));
-    format!("{}{number}{value} at {} (event {})", conversion.goal, conversion.occurred_at, conversion.event_id)
+    format!(
+        "{}{number}{value} at {} (event {})",
+        conversion.goal, conversion.occurred_at, conversion.event_id
+    )
 }
 
 fn person(conversion: &Conversion) -> Vec<String> {
@@ -236,7 +263,11 @@ fn person(conversion: &Conversion) -> Vec<String> {
         Some(label) => format!("Joined to the person whose first known event is {label}."),
         None => "The event names no identity that joins it to others.".to_owned(),
     }];
-    lines.push(format!("{}: {} {}", conversion.reason.code(), conversion.reason.message(), conversion.reason.hint()).trim_end().to_owned());
+    lines.push(
+        format!("{}: {} {}", conversion.reason.code(), conversion.reason.message(), conversion.reason.hint())
+            .trim_end()
+            .to_owned(),
+    );
     lines
 }
 
@@ -272,7 +303,12 @@ fn shares(conversion: &Conversion) -> Vec<String> {
         let amount = conversion.value.map_or_else(String::new, |value| {
             format!(" = {} of {value}", Money::new(credit.minor, value.currency))
         });
-        lines.push(format!("{}: {} of {} parts{amount}.", label(&credit.earner), credit.weight, credit.total_weight));
+        lines.push(format!(
+            "{}: {} of {} parts{amount}.",
+            label(&credit.earner),
+            credit.weight,
+            credit.total_weight
+        ));
     }
     if let Some(value) = conversion.value {
         let sum: i64 = conversion.credits.iter().map(|credit| credit.minor).sum();
@@ -286,8 +322,12 @@ fn owed(conversion: &Conversion, configuration: &Configuration) -> Vec<String> {
         conversion.commissions.iter().map(|line| commission_line(conversion, line, configuration)).collect();
     for credit in &conversion.credits {
         match &credit.earner {
-            Earner::Channel(channel) => lines.push(format!("@{channel}: a channel, not a partner; nobody is paid.")),
-            Earner::Partner(partner) if !conversion.commissions.iter().any(|line| line.partner == *partner) => {
+            Earner::Channel(channel) => {
+                lines.push(format!("@{channel}: a channel, not a partner; nobody is paid."))
+            }
+            Earner::Partner(partner)
+                if !conversion.commissions.iter().any(|line| line.partner == *partner) =>
+            {
                 lines.push(format!("{partner}: no plan pays for {}.", conversion.goal));
             }
             Earner::Partner(_) => {}
@@ -327,23 +367,41 @@ fn entry_line(entry: &Entry) -> String {
     )
 }
 
-fn explain_payout(state: &dyn StateReader, payout: &Payout, explanation: &mut Explanation) -> Result<(), StateError> {
+fn explain_payout(
+    state: &dyn StateReader,
+    payout: &Payout,
+    explanation: &mut Explanation,
+) -> Result<(), StateError> {
     explanation.what = "payout".to_owned();
-    let reference = payout.reference.as_ref().map_or_else(String::new, |text| format!(", payment reference {text}"));
-    explanation.add("The payout", vec![
-        format!("{} to {} in run {}.", payout.plan.total(), payout.plan.partner, payout.plan.run),
-        format!("Prepared at {}; {} since {}{reference}.", payout.prepared_at, payout.step.name(), payout.stepped_at),
-    ]);
+    let reference =
+        payout.reference.as_ref().map_or_else(String::new, |text| format!(", payment reference {text}"));
+    explanation.add(
+        "The payout",
+        vec![
+            format!("{} to {} in run {}.", payout.plan.total(), payout.plan.partner, payout.plan.run),
+            format!(
+                "Prepared at {}; {} since {}{reference}.",
+                payout.prepared_at,
+                payout.step.name(),
+                payout.stepped_at
+            ),
+        ],
+    );
     let mut lines = Vec::new();
     for (id, minor) in payout.plan.lines.iter().take(1_000) {
-        let conversion = state.commission(*id)?.map_or_else(String::new, |row| format!(" for conversion {}", row.conversion));
+        let conversion = state
+            .commission(*id)?
+            .map_or_else(String::new, |row| format!(" for conversion {}", row.conversion));
         lines.push(format!("{} from commission {id}{conversion}", Money::new(*minor, payout.plan.currency)));
     }
     if payout.plan.lines.len() > lines.len() {
         lines.push(format!("and {} more lines", payout.plan.lines.len() - lines.len()));
     }
     explanation.add("Its lines", lines);
-    explanation.add("Entries in the books", state.entries_of(&payout.plan.payout.0)?.iter().map(entry_line).collect());
+    explanation.add(
+        "Entries in the books",
+        state.entries_of(&payout.plan.payout.0)?.iter().map(entry_line).collect(),
+    );
     Ok(())
 }
 
@@ -355,15 +413,23 @@ fn explain_absence(configuration: &Configuration, id: &str, explanation: &mut Ex
     match issued {
         Some((link, at)) => {
             let link = configuration.link_fingerprints.get(&link);
-            let link = link.map_or_else(|| "a link that is not set up here".to_owned(), |key| format!("link {key}"));
-            causes.push(format!("It has the form of a click id issued at {at} for {link}, but no such click is stored."));
+            let link =
+                link.map_or_else(|| "a link that is not set up here".to_owned(), |key| format!("link {key}"));
+            causes.push(format!(
+                "It has the form of a click id issued at {at} for {link}, but no such click is stored."
+            ));
             causes.push("1. The redirect was refused or its storing failed; the browser then saw an error, not the shop.".to_owned());
-            causes.push("2. The id was mistyped: then a postback that names it is refused as `click_id_forged`.".to_owned());
+            causes.push(
+                "2. The id was mistyped: then a postback that names it is refused as `click_id_forged`."
+                    .to_owned(),
+            );
         }
         None => {
             causes.push("No event, click, transaction, commission or payout has this id.".to_owned());
             causes.push("1. The sender never sent it, or was answered 4xx or 5xx: look for its answer on the sender's side.".to_owned());
-            causes.push("2. It was sent to another source, whose transactions live in another namespace.".to_owned());
+            causes.push(
+                "2. It was sent to another source, whose transactions live in another namespace.".to_owned(),
+            );
             causes.push("3. It is still in the log: `readyz` tells how far the engine is behind.".to_owned());
         }
     }

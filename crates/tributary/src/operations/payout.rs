@@ -256,7 +256,12 @@ struct Command {
     key: DeduplicationKey,
 }
 
-fn command(brand: &BrandKey, now: Timestamp, key: DeduplicationKey, body: FactBody) -> anyhow::Result<Command> {
+fn command(
+    brand: &BrandKey,
+    now: Timestamp,
+    key: DeduplicationKey,
+    body: FactBody,
+) -> anyhow::Result<Command> {
     let fact = Fact {
         event_id: EventId::derive(now, &key),
         brand: brand.clone(),
@@ -271,7 +276,8 @@ fn command(brand: &BrandKey, now: Timestamp, key: DeduplicationKey, body: FactBo
 /// A partner's next payout in a currency, whatever its run: of two commands that plan it from the same books, the second meets
 /// the first one's key, so that no line is ever paid by both.
 fn preparation_key(brand: &BrandKey, plan: &PayoutPlan, before: &[Payout]) -> DeduplicationKey {
-    let same = |payout: &&Payout| payout.plan.partner == plan.partner && payout.plan.currency == plan.currency;
+    let same =
+        |payout: &&Payout| payout.plan.partner == plan.partner && payout.plan.currency == plan.currency;
     let number = before.iter().filter(same).count() as u64;
     DeduplicationKey(fingerprint(&[
         b"payout prepared",
@@ -364,7 +370,8 @@ mod tests {
 
     #[test]
     fn two_runs_planned_from_the_same_books_meet_each_others_key_and_contradict() {
-        let (one, other, next) = (prepared("one", "anna"), prepared("other", "anna"), prepared("next", "anna"));
+        let (one, other, next) =
+            (prepared("one", "anna"), prepared("other", "anna"), prepared("next", "anna"));
         let key = |payout: &Payout, before: &[Payout]| preparation_key(&payout.brand, &payout.plan, before).0;
         assert_eq!(key(&one, &[]), key(&other, &[]));
         assert_ne!(

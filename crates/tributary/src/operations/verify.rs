@@ -7,7 +7,9 @@ use serde::Serialize;
 use tributary_domain::configuration::Configuration;
 use tributary_domain::fact::PayoutStep;
 use tributary_domain::ids::{BrandKey, CommissionId, EventId, PartnerKey};
-use tributary_domain::ledger::{Account, CommissionState, Position, chain_hash, commission_position, payout_position};
+use tributary_domain::ledger::{
+    Account, CommissionState, Position, chain_hash, commission_position, payout_position,
+};
 use tributary_domain::money::Currency;
 use tributary_domain::settlement::{Conversion, settle};
 use tributary_store::log::{LogError, LogReader, Sequence};
@@ -91,7 +93,9 @@ pub fn verify(
     let mut settled = Settled::new();
     settled.examine(state, configuration)?;
     let queue = state.queue_length()?;
-    settled.same.expect(queue == 0, || format!("{queue} clusters wait to be settled again; run again when the engine has caught up"));
+    settled.same.expect(queue == 0, || {
+        format!("{queue} clusters wait to be settled again; run again when the engine has caught up")
+    });
     paid_once(state, &mut settled)?;
     let (chain, balances) = ledger(state, &settled, configuration)?;
     let rollups = rollups(state, settled.rollups)?;
@@ -119,7 +123,9 @@ fn stored_once(log: &dyn LogReader, state: &dyn StateReader) -> Result<Check, Ve
                 format!("log record {} (event {}) is not a stored fact", record.sequence.0, record.event_id)
             });
             if let Some(key) = record.key {
-                check.expect(keys.insert(key), || format!("the key of event {} is in the log twice", record.event_id));
+                check.expect(keys.insert(key), || {
+                    format!("the key of event {} is in the log twice", record.event_id)
+                });
             }
         }
         after = reached;
@@ -139,9 +145,13 @@ struct Settled {
 impl Settled {
     fn new() -> Self {
         Self {
-            same: Check::new("the same facts and configuration give the booked conversions, credits and commissions"),
+            same: Check::new(
+                "the same facts and configuration give the booked conversions, credits and commissions",
+            ),
             credits: Check::new("credits of a conversion sum exactly to its value"),
-            paid_once: Check::new("no money twice: one payment reference per payout, and never more taken back than paid"),
+            paid_once: Check::new(
+                "no money twice: one payment reference per payout, and never more taken back than paid",
+            ),
             rollups: Rollups::default(),
             lines: HashMap::new(),
         }
@@ -182,7 +192,8 @@ impl Settled {
                 self.lines.insert(line.id, (conversion.brand.clone(), conversion.clone(), place));
             }
         }
-        self.same.expect(booked.is_empty(), || format!("cluster {} has conversions without facts", cluster.0));
+        self.same
+            .expect(booked.is_empty(), || format!("cluster {} has conversions without facts", cluster.0));
         let outcomes: HashMap<EventId, _> = settlement.outcomes.into_iter().collect();
         for (fact, outcome) in &contents.facts {
             self.same.expect(outcomes.get(&fact.event_id) == Some(outcome), || {
@@ -213,7 +224,9 @@ fn paid_once(state: &dyn StateReader, settled: &mut Settled) -> Result<(), State
     for (line, minor) in held {
         // A line may have been worth more when it was paid; what must come back then stands in the clawback balance,
         // which the balances' law proves. Payouts never hold less than nothing of a line.
-        settled.paid_once.expect(minor >= 0, || format!("payouts took back more of commission {line} than they paid"));
+        settled
+            .paid_once
+            .expect(minor >= 0, || format!("payouts took back more of commission {line} than they paid"));
     }
     Ok(())
 }
@@ -250,7 +263,9 @@ fn ledger(
         })?;
     }
     from_entries.retain(|_, minor| *minor != 0);
-    let mut balances = Check::new("balances equal the sum of entries, of stored balances, and of what lines and payouts say");
+    let mut balances = Check::new(
+        "balances equal the sum of entries, of stored balances, and of what lines and payouts say",
+    );
     let mut stored: Balances = state
         .balances()?
         .into_iter()
@@ -266,7 +281,9 @@ fn compare(check: &mut Check, what: &str, one: &Balances, entries: &Balances) {
     for key in one.keys().chain(entries.keys().filter(|key| !one.contains_key(*key))) {
         let (left, right) = (one.get(key).copied().unwrap_or(0), entries.get(key).copied().unwrap_or(0));
         let (brand, account, currency) = key;
-        check.expect(left == right, || format!("{brand} {account} {currency}: {what} {left}, entries {right} minor units"));
+        check.expect(left == right, || {
+            format!("{brand} {account} {currency}: {what} {left}, entries {right} minor units")
+        });
     }
 }
 
