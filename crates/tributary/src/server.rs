@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -24,6 +24,8 @@ use crate::storage::Storage;
 use crate::telemetry::Metrics;
 use crate::web::{self, Pages, ReadAccess};
 
+/// How long the engine may take to end its step when the server stops.
+const ENGINE_GRACE: Duration = Duration::from_secs(10);
 /// How often the set-up's revision is looked at.
 const CONFIGURATION_POLL: Duration = Duration::from_millis(500);
 
@@ -68,6 +70,7 @@ impl Server {
         let configuration = Arc::new(LiveConfiguration::load(storage.configuration()?, keyring.clone())?);
         let (log_reader, state_reader) = (storage.log_reader()?, storage.state_reader()?);
         let metrics = Metrics::default();
+        let failures = runner::Failures::default();
         let edge = Arc::new(Edge {
             intake: Intake {
                 log: Log::start(log_engine, log_settings(settings))?,
@@ -82,7 +85,7 @@ impl Server {
             readiness: Readiness {
                 log: log_reader.clone(),
                 state: state_reader.clone(),
-                log_checked: AtomicU64::new(0),
+                engine: failures.clone(),
             },
         });
         let pages = Pages {
@@ -123,7 +126,11 @@ impl Server {
         stop.store(true, Ordering::Relaxed);
         edge.intake.log.close();
         if let Some(engine) = engine {
-            let _ = tokio::task::spawn_blocking(move || engine.join()).await;
+            // A long step may be given up at any instruction: what it did not commit is read from the log again.
+            let finished = tokio::time::timeout(ENGINE_GRACE, tokio::task::spawn_blocking(move || engine.join())).await;
+            if finished.is_err() {
+                tracing::warn!("the engine did not end its step in time; it goes on from its checkpoint at the next start");
+            }
         }
         Ok(())
     }
@@ -147,7 +154,7 @@ fn start_engine(
     let idle = Duration::from_millis(settings.engine.idle_ms);
     std::thread::Builder::new()
         .name("engine".to_owned())
-        .spawn(move || runner::run(engine, &configuration, &metrics, idle, &stop))
+        .spawn(move || runner::run(engine, &configuration, &metrics, idle, &failures, &stop))
         .context("cannot start the engine's thread")
 }
 
