@@ -16,19 +16,18 @@ pub mod rate_limit;
 pub mod redirect;
 pub mod webhook;
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::HeaderMap;
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::{any, get, post};
 use bytes::Bytes;
-use http_body_util::LengthLimitError;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use tributary_adapters::signature::{SignedRequest, Verified, verify};
 use tributary_domain::configuration::Source;
 use tributary_domain::ids::SourceKey;
@@ -117,16 +116,34 @@ pub fn now() -> Timestamp {
     Timestamp(i64::try_from(elapsed.as_micros()).unwrap_or(i64::MAX))
 }
 
+/// How much of a body beyond the limit is read and thrown away, in limits: a sender who still sends cannot read his answer, and a
+/// connection closed under him would take it with it.
+const PASSED_OVER: usize = 4;
+
+async fn pass_over(body: &mut Body, most: usize) {
+    let mut passed = 0;
+    while let (true, Some(Ok(frame))) = (passed < most, body.frame().await) {
+        passed += frame.data_ref().map_or(0, Bytes::len);
+    }
+}
+
 impl Edge {
     /// Reads a body up to the limit.
     ///
     /// # Errors
     /// [`Reason::TooLarge`]; [`Reason::MalformedBody`] for one that breaks off, is badly framed or does not come to its end.
-    pub(crate) async fn body(&self, body: Body) -> Result<Bytes, Outcome> {
+    pub(crate) async fn body(&self, mut body: Body) -> Result<Bytes, Outcome> {
         let refused = |reason, message| Outcome { message: Some(message), ..Outcome::rejected(reason) };
-        match tokio::time::timeout(LONGEST_BODY_WAIT, to_bytes(body, self.limits.body_bytes)).await {
-            Ok(Ok(bytes)) => Ok(bytes),
-            Ok(Err(problem)) if problem.source().is_some_and(|cause| cause.is::<LengthLimitError>()) => {
+        let read = async {
+            let read = Limited::new(&mut body, self.limits.body_bytes).collect().await;
+            if read.as_ref().is_err_and(|problem| problem.is::<LengthLimitError>()) {
+                pass_over(&mut body, self.limits.body_bytes.saturating_mul(PASSED_OVER)).await;
+            }
+            read
+        };
+        match tokio::time::timeout(LONGEST_BODY_WAIT, read).await {
+            Ok(Ok(collected)) => Ok(collected.to_bytes()),
+            Ok(Err(problem)) if problem.is::<LengthLimitError>() => {
                 let message = format!("the body is larger than {} bytes", self.limits.body_bytes);
                 Err(refused(Reason::TooLarge, message))
             }

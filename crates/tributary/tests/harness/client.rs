@@ -133,13 +133,25 @@ impl Client {
         self.send("POST", path, headers, body.as_ref())
     }
 
-    /// Writes these bytes on a connection of its own and answers what comes back: for what no client would send.
+    /// Writes these bytes on a connection of its own and answers what comes back until the server closes: for what no client
+    /// would send.
     pub fn raw(&self, bytes: &[u8]) -> String {
+        self.bytes(bytes, false)
+    }
+
+    /// As [`Self::raw`], and hangs up when the bytes are sent.
+    pub fn raw_cut(&self, bytes: &[u8]) -> String {
+        self.bytes(bytes, true)
+    }
+
+    fn bytes(&self, bytes: &[u8], cut: bool) -> String {
         let mut stream = TcpStream::connect(self.address.trim_start_matches("http://")).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         // The server may have answered and closed before it has read everything.
         let _ = stream.write_all(bytes);
-        let _ = stream.shutdown(std::net::Shutdown::Write);
+        if cut {
+            let _ = stream.shutdown(std::net::Shutdown::Write);
+        }
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         String::from_utf8_lossy(&answer).into_owned()
