@@ -105,7 +105,7 @@ impl Server {
         let stop = Arc::new(AtomicBool::new(false));
         let engine = state_writer.map(|state| {
             let engine = Engine::new(log_reader, state, settings.engine.batch_events);
-            start_engine(engine, settings, configuration.clone(), metrics, stop.clone())
+            start_engine(engine, settings, configuration.clone(), metrics, failures, stop.clone())
         });
         let engine = engine.transpose()?;
         let redirects = settings.has_role(Role::Edge).then(|| edge.clone());
@@ -127,9 +127,12 @@ impl Server {
         edge.intake.log.close();
         if let Some(engine) = engine {
             // A long step may be given up at any instruction: what it did not commit is read from the log again.
-            let finished = tokio::time::timeout(ENGINE_GRACE, tokio::task::spawn_blocking(move || engine.join())).await;
+            let finished =
+                tokio::time::timeout(ENGINE_GRACE, tokio::task::spawn_blocking(move || engine.join())).await;
             if finished.is_err() {
-                tracing::warn!("the engine did not end its step in time; it goes on from its checkpoint at the next start");
+                tracing::warn!(
+                    "the engine did not end its step in time; it goes on from its checkpoint at the next start"
+                );
             }
         }
         Ok(())
@@ -149,6 +152,7 @@ fn start_engine(
     settings: &Settings,
     configuration: Arc<LiveConfiguration>,
     metrics: Metrics,
+    failures: runner::Failures,
     stop: Arc<AtomicBool>,
 ) -> anyhow::Result<JoinHandle<()>> {
     let idle = Duration::from_millis(settings.engine.idle_ms);

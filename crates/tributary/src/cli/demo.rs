@@ -43,7 +43,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     let secrets = demonstration::secrets()?;
     demonstration::set_up(&Storage::of(&settings), &secrets, now)?;
     let runtime = super::runtime()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let server = Server::start(&settings).await?;
         let (address, edge) = (server.address, server.edge.clone());
         let data_dir = settings.data_dir.clone();
@@ -64,5 +64,8 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
         super::print_line(format!("listening on http://{address}, filling in a demonstration ..."))?;
         server.run(stop_signal()).await?;
         told.await.map_err(Failure::new)?
-    })
+    });
+    // An engine in the middle of a long step does not keep the process alive.
+    runtime.shutdown_background();
+    served
 }

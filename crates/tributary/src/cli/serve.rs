@@ -39,11 +39,14 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let settings = args.settings()?;
     crate::telemetry::init(&settings.log).map_err(Failure::new)?;
     let runtime = super::runtime()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let server = Server::start(&settings).await?;
         tracing::info!(address = %server.address, data_dir = %settings.data_dir.display(), "listening");
         super::print_line(format!("listening on http://{}", server.address))?;
         server.run(stop_signal()).await?;
         Ok(())
-    })
+    });
+    // An engine in the middle of a long step does not keep the process alive.
+    runtime.shutdown_background();
+    served
 }

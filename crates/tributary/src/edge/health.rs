@@ -1,7 +1,6 @@
 //! Liveness, readiness, metrics, and the published list of reasons.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Json;
 use axum::extract::State;
@@ -12,7 +11,8 @@ use tributary_domain::reason::Reason;
 use tributary_store::log::LogReader;
 use tributary_store::state::StateReader;
 
-use super::{Edge, now};
+use super::Edge;
+use crate::engine::runner::Failures;
 
 /// What readiness looks at.
 pub struct Readiness {
@@ -20,14 +20,17 @@ pub struct Readiness {
     pub log: Arc<dyn LogReader>,
     /// The derived state.
     pub state: Arc<dyn StateReader>,
-    /// Microseconds of the last check that found the log writable.
-    pub log_checked: AtomicU64,
+    /// Whether the engine of this process gets on.
+    pub engine: Failures,
 }
 
 /// The process answers.
 pub async fn live() -> &'static str {
     "ok\n"
 }
+
+/// Failed steps in a row after which readiness names the engine; a database that restarts causes a few.
+const MOST_FAILURES: u64 = 10;
 
 /// Whether events can be taken (log and set-up), and how far the engine is. The store may be down: that is named, but the
 /// edge stays ready.
@@ -54,7 +57,9 @@ pub async fn ready(State(edge): State<Arc<Edge>>) -> Response {
     if edge.configuration.current().brands.is_empty() {
         missing.push("set-up: apply a file with at least one brand");
     }
-    edge.readiness.log_checked.store(u64::try_from(now().0).unwrap_or(0), Ordering::Relaxed);
+    if edge.readiness.engine.in_a_row() > MOST_FAILURES {
+        missing.push("engine: its step fails again and again; the server's log says why");
+    }
     let lag = match (&last, &checkpoint) {
         (Ok(last), Ok(checkpoint)) => Some(last.saturating_sub(*checkpoint)),
         _ => None,

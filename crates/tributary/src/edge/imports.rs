@@ -3,9 +3,9 @@
 //! `?source=S&filename=orders.csv.gz`, the file as the body, the column map (TOML, base64) in the header `x-tributary-map`.
 //! The answer is 202 with the import's id once the file is on disk; an import that a restart interrupts goes on afterwards.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path as UrlPath, Query, State};
@@ -29,10 +29,13 @@ use super::outcome::Outcome;
 use super::{Edge, now};
 use crate::importing::{self, DirectDoor, Job, Summary};
 
+/// An acknowledged file is tried again so often, so long after each failure, before it is told as failed; the next start tries it again.
+const MOST_RETRIES: u32 = 3;
+const RETRY_WAIT: Duration = Duration::from_secs(5);
+
 /// Imports of this process.
 pub struct Imports {
     directory: PathBuf,
-    running: Mutex<HashMap<String, Summary>>,
 }
 
 /// What is kept beside a spooled file.
@@ -58,7 +61,7 @@ impl Imports {
     /// Imports spooled under a data directory.
     #[must_use]
     pub fn new(data_dir: &Path) -> Self {
-        Self { directory: data_dir.join("imports"), running: Mutex::new(HashMap::new()) }
+        Self { directory: data_dir.join("imports") }
     }
 
     fn file(&self, id: &str) -> PathBuf {
@@ -248,7 +251,8 @@ pub fn resume(edge: &Arc<Edge>) {
         }
         let Some(id) = name.strip_suffix(".json") else { continue };
         match edge.imports.ticket(id) {
-            Some(ticket) if ticket.state == TicketState::Running => start(edge, id.to_owned(), ticket),
+            // What failed was acknowledged: the file is still there, and a new start may have mended the cause.
+            Some(ticket) if ticket.state != TicketState::Done => start(edge, id.to_owned(), ticket),
             _ => {}
         }
     }
@@ -258,14 +262,20 @@ fn start(edge: &Arc<Edge>, id: String, ticket: Ticket) {
     let edge = edge.clone();
     let thread = std::thread::Builder::new().name("import".to_owned());
     let spawned = thread.spawn(move || {
-        let done = work(&edge, &id, &ticket);
+        let mut done = work(&edge, &id, &ticket);
+        for _ in 0..MOST_RETRIES {
+            if done.is_ok() {
+                break;
+            }
+            std::thread::sleep(RETRY_WAIT);
+            done = work(&edge, &id, &ticket);
+        }
         let ticket = match done {
             Ok(summary) => {
                 Ticket { state: TicketState::Done, summary: serde_json::to_value(summary).ok(), ..ticket }
             }
             Err(problem) => Ticket { state: TicketState::Failed, problem: Some(format!("{problem:#}")), ..ticket },
         };
-        edge.imports.running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         if let Err(problem) = edge.imports.keep(&id, &ticket) {
             tracing::error!(%problem, "an import's end could not be noted; it is run again at the next start");
         }

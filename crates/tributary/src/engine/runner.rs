@@ -1,7 +1,7 @@
 //! The loop around [`Engine::step`]: a thread that works while there is work and sleeps until the log grows.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tributary_store::state::StateError;
@@ -14,6 +14,18 @@ use crate::telemetry::Metrics;
 const RETRY_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_RETRY_WAIT: Duration = Duration::from_secs(5);
 
+/// Failed steps in a row, shared with what tells readiness: 0 while the engine works.
+#[derive(Clone, Debug, Default)]
+pub struct Failures(Arc<AtomicU64>);
+
+impl Failures {
+    /// How many steps have failed since the last one that did not.
+    #[must_use]
+    pub fn in_a_row(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Runs the engine until `stop` is set, looking again `idle` after it found nothing. Failures are logged and tried again: the log keeps
 /// everything meanwhile.
 pub fn run(
@@ -21,13 +33,18 @@ pub fn run(
     configuration: &LiveConfiguration,
     metrics: &Metrics,
     idle: Duration,
+    failures: &Failures,
     stop: &Arc<AtomicBool>,
 ) {
     step_back();
     let mut retry_wait = RETRY_WAIT;
     while !stop.load(Ordering::Relaxed) {
         let started = Instant::now();
-        match engine.step(&configuration.current()) {
+        let done = engine.step(&configuration.current());
+        if done.is_ok() {
+            failures.0.store(0, Ordering::Relaxed);
+        }
+        match done {
             Ok(Step::Idle) => {
                 retry_wait = RETRY_WAIT;
                 std::thread::sleep(idle);
@@ -49,6 +66,7 @@ pub fn run(
             Err(problem) => {
                 tracing::error!(%problem, "the engine's step failed and is tried again");
                 metrics.engine_failed();
+                failures.0.fetch_add(1, Ordering::Relaxed);
                 std::thread::sleep(retry_wait);
                 retry_wait = (retry_wait * 2).min(LONGEST_RETRY_WAIT);
             }
