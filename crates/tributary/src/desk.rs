@@ -45,10 +45,9 @@ impl Desk {
         storage.must_exist()?;
         let keyring = storage.keyring()?;
         let log_engine = storage.log_engine().context("this command writes to the log")?;
-        let engine = match storage.state_writer() {
-            Ok(state) => Some(Engine::new(storage.log_reader()?, state, settings.engine.batch_events)),
-            Err(_) if !storage.is_embedded() => None,
-            Err(error) => return Err(error),
+        let engine = match storage.state_writer_if_free()? {
+            Some(state) => Some(Engine::new(storage.log_reader()?, state, settings.engine.batch_events)),
+            None => None,
         };
         let configuration = Arc::new(LiveConfiguration::load(storage.configuration()?, keyring.clone())?);
         let log = Log::start(log_engine, LogSettings::default())?;

@@ -19,7 +19,7 @@ use tributary_store::state::postgres::{
     PostgresConfigurationStore, PostgresStateReader, PostgresStateWriter,
 };
 use tributary_store::state::sqlite::{SqliteConfigurationStore, SqliteStateReader, SqliteStateWriter};
-use tributary_store::state::{ConfigurationStore, StateReader, StateWriter};
+use tributary_store::state::{ConfigurationStore, StateError, StateReader, StateWriter};
 
 use crate::settings::{DatabaseUrl, MASTER_KEY_VARIABLE, Settings};
 
@@ -116,6 +116,19 @@ impl Storage {
             None => Box::new(SqliteStateWriter::open(&self.file(STATE_FILE))?),
             Some(url) => Box::new(PostgresStateWriter::open(url.as_str())?),
         })
+    }
+
+    /// The derived state, for a command that takes facts into account itself unless an engine runs elsewhere: `None` then.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or migrated, or files are in use by a server.
+    pub fn state_writer_if_free(&self) -> anyhow::Result<Option<Box<dyn StateWriter>>> {
+        let Some(url) = &self.state else { return self.state_writer().map(Some) };
+        match PostgresStateWriter::open_if_free(url.as_str()) {
+            Ok(writer) => Ok(Some(Box::new(writer))),
+            Err(StateError::InUse(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The derived state, for reading beside an engine.

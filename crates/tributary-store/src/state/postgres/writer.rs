@@ -41,8 +41,21 @@ impl PostgresStateWriter {
     /// [`StateError::InUse`] when another engine runs on it, on any machine; [`StateError::Database`] when the server cannot be reached
     /// or the database cannot be migrated.
     pub fn open(url: &str) -> Result<Self, StateError> {
+        Self::open_within(url, LOCK_PATIENCE)
+    }
+
+    /// As [`Self::open`], for commands that run beside an engine: they are refused at once while another one runs. A starting engine
+    /// waits a moment instead, because the lock of one that was killed is freed with its connection.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_if_free(url: &str) -> Result<Self, StateError> {
+        Self::open_within(url, Duration::ZERO)
+    }
+
+    fn open_within(url: &str, patience: Duration) -> Result<Self, StateError> {
         let driver = connection::start(url, Purpose::Engine)?;
-        let deadline = Instant::now() + LOCK_PATIENCE;
+        let deadline = Instant::now() + patience;
         loop {
             match connect(&driver) {
                 Err(StateError::InUse(_)) if Instant::now() < deadline => {
