@@ -106,11 +106,18 @@ pub(super) fn locked(
     connection: &Connection,
     lines: &[CommissionId],
 ) -> Result<HashMap<CommissionId, i64>, StateError> {
+    let mut locked = HashMap::new();
+    // Until the first payout, which may be weeks away, nothing is locked.
+    let any: bool = connection
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM payout_line)")?
+        .query_row([], |row| row.get(0))?;
+    if !any {
+        return Ok(locked);
+    }
     let mut statement = connection.prepare_cached(
         "SELECT SUM(l.minor) FROM payout_line l CROSS JOIN payout p ON p.id = l.payout \
          WHERE l.commission = ?1 AND p.step <> 'failed'",
     )?;
-    let mut locked = HashMap::new();
     for line in lines {
         let sum: Option<i64> = statement.query_row([&line.0.0[..]], |row| row.get(0))?;
         if let Some(sum) = sum {
