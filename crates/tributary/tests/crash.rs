@@ -12,9 +12,10 @@
 mod harness;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use harness::client::Client;
+use harness::client::{Answer, Client};
 use harness::sender::{click, events, purchase, signature, tell, webhook};
 use harness::{Installation, seconds_ago, timestamp_ago};
 use serde_json::{Value, json};
@@ -83,11 +84,29 @@ impl Sender {
         while self.step(http).is_some() {}
     }
 
+    /// Sends a request until it is answered with something else than 503; `None` when the connection broke.
+    fn send(
+        http: &Client,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Option<Answer> {
+        loop {
+            let answer = http.try_send(method, path, headers, body).ok()?;
+            if answer.status != 503 {
+                return Some(answer);
+            }
+            assert!(answer.header("retry-after").is_some(), "{answer:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// `None` when the connection broke.
     fn step(&mut self, http: &Client) -> Option<()> {
         if self.number == 0 {
             let link = ["anna-summer", "bert-summer"][usize::from(self.random.chance(500_000))];
-            let answer = http.try_send("GET", &format!("/c/{link}?sub1=x"), &[], b"").ok()?;
+            let answer = Self::send(http, "GET", &format!("/c/{link}?sub1=x"), &[], b"")?;
             assert_eq!(answer.status, 302, "{answer:?}");
             let location = answer.header("location").unwrap();
             self.clicks.push(location.rsplit_once("click_id=").unwrap().1.to_owned());
@@ -116,7 +135,7 @@ impl Sender {
             let headers = [("authorization", harness::sender::bearer("shop"))];
             let headers: Vec<(&str, &str)> =
                 headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-            let answer = http.try_send("POST", "/v1/events?source=shop", &headers, body.as_bytes()).ok()?;
+            let answer = Self::send(http, "POST", "/v1/events?source=shop", &headers, body.as_bytes())?;
             assert!(matches!(answer.status, 200 | 202), "{answer:?}");
             let body = answer.json();
             let outcomes = body["outcomes"].as_array().unwrap();
@@ -128,7 +147,7 @@ impl Sender {
         let body = single.to_string();
         let signed = [("x-webhook-signature", signature("shop", body.as_bytes()))];
         let headers: Vec<(&str, &str)> = signed.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let answer = http.try_send("POST", "/webhooks/shop", &headers, body.as_bytes()).ok()?;
+        let answer = Self::send(http, "POST", "/webhooks/shop", &headers, body.as_bytes())?;
         assert!(matches!(answer.status, 200 | 202), "{answer:?}");
         Some(vec![answer.event_id()])
     }
@@ -216,6 +235,36 @@ fn d8_d9_nothing_acknowledged_is_lost_or_doubled_over_kill_9_on_sqlite() {
 #[test]
 fn d8_d9_nothing_acknowledged_is_lost_or_doubled_over_kill_9_on_postgresql() {
     survives(&Installation::postgres(), number_of("TRIBUTARY_TEST_CRASHES", 25).div_ceil(4));
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_when_the_database_drops_every_connection_under_load() {
+    let installation = Installation::postgres();
+    installation.apply(harness::SET_UP);
+    let mut server = installation.serve();
+    let mut senders: Vec<Sender> = (0..SENDERS).map(|number| Sender::new(3, number)).collect();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for sender in &mut senders {
+            let (http, stop) = (server.http.clone(), &stop);
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    sender.step(&http).expect("the server answers while its database does not");
+                }
+            });
+        }
+        for _ in 0..8 {
+            std::thread::sleep(Duration::from_millis(100));
+            installation.drop_connections();
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    server.settled();
+    server.is_well();
+    everything_is_there_once(&installation, &senders);
+    server.stop();
+    installation.verify();
+    installation.replay_equals();
 }
 
 #[test]

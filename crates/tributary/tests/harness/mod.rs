@@ -123,6 +123,13 @@ impl Installation {
         Self { directory: tempfile::tempdir().unwrap(), database: Some(postgres_server::fresh_database()) }
     }
 
+    /// Breaks every connection to the PostgreSQL database, as a restart of it would.
+    pub fn drop_connections(&self) {
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        postgres_server::execute(self.database.as_ref().unwrap(), sql).unwrap();
+    }
+
     /// Embedded storage with [`SET_UP`] applied.
     pub fn set_up() -> Self {
         let installation = Self::embedded();
@@ -180,6 +187,16 @@ impl Installation {
             after = last.sequence;
             facts.extend(records.iter().map(|record| wire::fact::decode(&record.fact).unwrap()));
         }
+    }
+
+    /// Starts a command and kills it after a while, unless it has ended before; answers whether it ended by itself and well.
+    pub fn run_killed_after(&self, arguments: &[&str], wait: Duration) -> bool {
+        let mut command = self.program(arguments);
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(wait);
+        let _ = child.kill();
+        child.wait().unwrap().success()
     }
 
     /// Runs a command to its end.
