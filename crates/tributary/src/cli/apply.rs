@@ -9,7 +9,7 @@ use tributary_domain::time::Timestamp;
 
 use super::{Failure, OutputArgs, SettingsArgs, now, print_line};
 use crate::setup::live::{opened, sealed};
-use crate::setup::{ChangeSet, Document, Kind, SetupFile, StoredEntity, plan};
+use crate::setup::{Change, ChangeSet, Document, EntityChange, Kind, SetupFile, StoredEntity, plan};
 use crate::storage::Storage;
 
 /// Arguments of `apply`.
@@ -45,11 +45,31 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let store = storage.configuration()?;
     let (_, stored) = store.load_configuration()?;
     let changes = args.change_set(&opened(&stored, &keyring)?, now)?;
+    keeps_past_owners(&changes, now)?;
     if !args.dry_run && !changes.is_empty() {
         let resettle_from = changes.resettle_from().unwrap_or(Timestamp(i64::MAX));
         store.save_configuration(&sealed(&changes.rows, &keyring, now)?, resettle_from)?;
     }
     args.report(&changes)
+}
+
+/// Clicks are counted for the partner and campaign that their link had when they were taken in, and are not counted anew.
+fn keeps_past_owners(changes: &ChangeSet, now: Timestamp) -> Result<(), Failure> {
+    let moves_owner = |change: &Change| match change {
+        Change::Changed(fields) => fields.iter().any(|field| matches!(&*field.field, "partner" | "campaign")),
+        Change::Added | Change::Unchanged => false,
+    };
+    let is_past = |entry: &&EntityChange| {
+        entry.kind == Kind::Link && entry.effective_from < now && moves_owner(&entry.change)
+    };
+    match changes.changes.iter().find(is_past) {
+        None => Ok(()),
+        Some(entry) => Err(Failure::new(format!(
+            "link `{}`: its partner and campaign cannot change for the past, whose clicks are counted already",
+            entry.key
+        ))
+        .hint("leave out `effective_from` to change the link from now on, or make another link")),
+    }
 }
 
 impl ApplyArgs {

@@ -117,17 +117,14 @@ fn by_node(
     let clusters = state.clusters_of_nodes(&nodes)?;
     for cluster in clusters.values() {
         let contents = state.cluster(*cluster)?;
-        let names = |fact: &Fact| {
-            fact.body.transaction().is_some_and(|number| number.as_str() == id)
-                || (fact.body.transaction().is_none()
-                    && fact.subject.click_id.as_ref().is_some_and(|c| c.as_str() == id))
-        };
-        let mut named: Vec<&Fact> =
-            contents.facts.iter().map(|(fact, _)| fact).filter(|fact| names(fact)).collect();
+        let by_number = |fact: &Fact| fact.body.transaction().is_some_and(|number| number.as_str() == id);
+        let by_click = |fact: &Fact| fact.subject.click_id.as_ref().is_some_and(|click| click.as_str() == id);
+        let mut named: Vec<&Fact> = contents.facts.iter().map(|(fact, _)| fact).collect();
+        named.retain(|fact| by_number(fact) || by_click(fact));
         // An order number names its conversion before what was said about it, a click id the click before what it led to.
-        let by_click = |fact: &Fact| fact.body.transaction().is_none();
         named.sort_by_key(|fact| {
-            (fact.body.action().is_none() != by_click(fact), fact.occurred_at, fact.event_id)
+            let is_late = fact.body.action().is_some() != by_number(fact);
+            (!by_number(fact), is_late, fact.occurred_at, fact.event_id)
         });
         if let Some(fact) = named.first() {
             return state.fact(fact.event_id);

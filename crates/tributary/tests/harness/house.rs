@@ -11,10 +11,11 @@ use tributary::operations::state_hash::state_hash;
 use tributary::operations::verify::verify;
 use tributary::settings::{self, Layers, Settings};
 use tributary::setup::live::{opened, sealed};
-use tributary::setup::{Document, SetupFile, plan};
+use tributary::setup::{Document, Kind, SetupFile, plan};
 use tributary::storage::Storage;
 use tributary_adapters::canonical::{DecodingRules, Fields, decode, fields_from_json, fields_from_query};
 use tributary_adapters::import::{ColumnMap, Format, Limits, RowReader};
+use tributary_domain::ids::BrandKey;
 use tributary_domain::time::Timestamp;
 use tributary_store::log::Way;
 use tributary_store::state::{ConfigurationStore as _, ConversionFilter, StateReader as _};
@@ -29,6 +30,7 @@ pub type Sent = (&'static str, Value);
 pub struct House {
     /// What the operator opens: intake, engine and readers.
     pub desk: Desk,
+    storage: Storage,
     _directory: TempDir,
 }
 
@@ -48,18 +50,14 @@ impl House {
         let settings = settings_in(directory.path(), ground, batch);
         let storage = Storage::of(&settings);
         storage.create_directory().unwrap();
-        let keyring = storage.keyring().unwrap();
-        let store = storage.configuration().unwrap();
-        let (_, stored) = store.load_configuration().unwrap();
-        assert!(opened(&stored, &keyring).unwrap().is_empty());
-        let file = SetupFile { name: "set-up.yaml".to_owned(), text: set_up.to_owned() };
-        let document = Document::read(&[file], &[], &|_| None).unwrap();
-        let changes = plan(&[], &document, Timestamp(0)).unwrap();
-        store
-            .save_configuration(&sealed(&changes.rows, &keyring, Timestamp(0)).unwrap(), Timestamp(i64::MAX))
-            .unwrap();
-        drop((store, keyring));
-        Self { desk: Desk::open(&settings).unwrap(), _directory: directory }
+        apply(&storage, set_up, Timestamp(0));
+        Self { desk: Desk::open(&settings).unwrap(), storage, _directory: directory }
+    }
+
+    /// Changes the set-up from this moment of event time on.
+    pub fn change(&mut self, set_up: &str, from: Timestamp) {
+        apply(&self.storage, set_up, from);
+        self.desk.configuration.reload().unwrap();
     }
 
     /// Takes a batch in by this way, told at this moment, and nothing of it may be refused.
@@ -108,6 +106,22 @@ impl House {
             assert!(conversion.credits.is_empty() || credited == value, "{conversion:?}");
         }
     }
+}
+
+/// Applies a set-up text as `tributary apply` does.
+fn apply(storage: &Storage, text: &str, now: Timestamp) {
+    let (keyring, store) = (storage.keyring().unwrap(), storage.configuration().unwrap());
+    let stored = opened(&store.load_configuration().unwrap().1, &keyring).unwrap();
+    let brands: Vec<BrandKey> = stored
+        .iter()
+        .filter(|row| row.kind == Kind::Brand.name())
+        .map(|row| BrandKey::parse(&row.key).unwrap())
+        .collect();
+    let file = SetupFile { name: "set-up.yaml".to_owned(), text: text.to_owned() };
+    let document = Document::read(&[file], &brands, &|_| None).unwrap();
+    let changes = plan(&stored, &document, now).unwrap();
+    let from = changes.resettle_from().unwrap_or(Timestamp(i64::MAX));
+    store.save_configuration(&sealed(&changes.rows, &keyring, now).unwrap(), from).unwrap();
 }
 
 fn settings_in(directory: &Path, ground: Ground, batch: u64) -> Settings {
