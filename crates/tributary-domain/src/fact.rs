@@ -3,7 +3,7 @@
 //! A fact carries no raw personal data: persons appear as keyed hashes ([`SubjectHash`]); the raw values lie
 //! sealed beside it in the log.
 //!
-//! **Sameness.** Two deliveries are the same event when their [`DeduplicationKey`] is equal. The key is taken
+//! **Sameness.** Two deliveries are the same event when their [`DeduplicationKey`](crate::ids::DeduplicationKey) is equal. The key is taken
 //! from the first of these that the sender gives: its own event id; the kind and transaction id (with the status,
 //! since `pending` and later `approved` for one order are two messages); a hash of the canonical content. It is always scoped by
 //! brand and source. The way in is not part of it: a postback repeated in a batch file is the same event.

@@ -1,6 +1,6 @@
 //! How this crate speaks to PostgreSQL: connections that any thread may use without an asynchronous runtime of its own.
 //!
-//! Connections are driven by one thread per [`Driver`]; whoever asks only parks until the answers are there. So the engines may be
+//! Connections are driven by one thread per `Driver`; whoever asks only parks until the answers are there. So the engines may be
 //! called from any thread, also inside an asynchronous runtime (where they block, as any storage does). Statements are prepared once
 //! per connection, and several are sent before the first answer is awaited.
 //!

@@ -79,8 +79,8 @@ pub fn run(
 fn step_back() {
     #[cfg(target_os = "linux")]
     {
-        /// About a third of the weight of a thread that did not step back.
-        const NICENESS: i32 = 5;
+        /// About a tenth of the weight of a thread that did not step back.
+        const NICENESS: i32 = 10;
         // On Linux both concern the calling thread alone.
         let stepped = rustix::process::getpriority_process(None)
             .and_then(|given| rustix::process::setpriority_process(None, given + NICENESS));

@@ -17,7 +17,7 @@
 //! must keep sessions apart: locks, settings and prepared statements belong to a connection.
 //!
 //! # Durability
-//! See [`connection::Purpose`]: the engine's commits are atomic and survive the end of the process at once, and a loss of power on the server
+//! See `connection::Purpose`: the engine's commits are atomic and survive the end of the process at once, and a loss of power on the server
 //! but for the last moments, which the log gives again. The set-up survives a loss of power when `save_configuration` returns.
 
 mod columns;

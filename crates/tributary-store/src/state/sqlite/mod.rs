@@ -15,7 +15,7 @@
 //! and no old page is written again. Whoever reads a cluster number resolves it; whoever loads a cluster reads its aliases too.
 //!
 //! # Durability
-//! See [`connection::Purpose`]: the engine's commits survive the end of the process at once; after a loss of power the file is as it was
+//! See `connection::Purpose`: the engine's commits survive the end of the process at once; after a loss of power the file is as it was
 //! after an earlier whole commit, and the log gives the rest again. The set-up survives a loss of power when `save_configuration` returns.
 
 mod commit;
