@@ -185,6 +185,7 @@ impl Edge {
         match source.rate_limit {
             Some(limit) => self.rate_limits.take(key, limit, events, at).map_err(|seconds| Outcome {
                 hint: Some(format!("Try again in {seconds} s.")),
+                retry_after: seconds,
                 ..Outcome::rejected(Reason::RateLimited)
             }),
             None => Ok(()),

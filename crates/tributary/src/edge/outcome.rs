@@ -25,6 +25,8 @@ pub struct Outcome {
     pub click_id: Option<String>,
     /// The field at fault, if one is.
     pub field: Option<String>,
+    /// Seconds after which it may be tried again, where that helps at all.
+    pub retry_after: u64,
 }
 
 /// The three words of the contract.
@@ -63,6 +65,7 @@ impl Outcome {
             hint: None,
             click_id: None,
             field: None,
+            retry_after: 1,
         }
     }
 
@@ -76,7 +79,7 @@ impl Outcome {
             }
             Appended::Conflict { event_id } => (Status::Rejected, *event_id, Reason::PayloadConflict, None),
         };
-        Self { status, event_id: Some(event_id), reason, message: None, hint: None, click_id, field: None }
+        Self { status, event_id: Some(event_id), click_id, ..Self::rejected(reason) }
     }
 
     /// The HTTP status that the contract gives this outcome.
@@ -159,7 +162,7 @@ impl IntoResponse for Outcome {
         let mut response =
             (self.http_status(), [(header::CONTENT_TYPE, "application/json")], body).into_response();
         if matches!(self.reason, Reason::RateLimited | Reason::StorageUnavailable) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after));
         }
         response
     }
