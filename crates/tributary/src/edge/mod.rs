@@ -185,7 +185,7 @@ impl Edge {
         match source.rate_limit {
             Some(limit) => self.rate_limits.take(key, limit, events, at).map_err(|seconds| Outcome {
                 hint: Some(format!("Try again in {seconds} s.")),
-                retry_after: seconds,
+                retry_after: u16::try_from(seconds).unwrap_or(u16::MAX),
                 ..Outcome::rejected(Reason::RateLimited)
             }),
             None => Ok(()),

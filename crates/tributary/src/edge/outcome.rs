@@ -26,7 +26,7 @@ pub struct Outcome {
     /// The field at fault, if one is.
     pub field: Option<String>,
     /// Seconds after which it may be tried again, where that helps at all.
-    pub retry_after: u64,
+    pub retry_after: u16,
 }
 
 /// The three words of the contract.
