@@ -16,7 +16,7 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -28,6 +28,8 @@ use crate::edge::{Edge, redirect};
 const MOST_CONNECTIONS: usize = 10_000;
 /// How long open requests may take to end when the server stops.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
+/// How long a peer may take to send a request's header, the wait for it on an open connection included.
+const HEADER_PATIENCE: Duration = Duration::from_secs(60);
 /// Pause after the system refused a connection, for instance for want of file descriptors.
 const REFUSED_PAUSE: Duration = Duration::from_millis(200);
 
@@ -99,7 +101,10 @@ fn start(
         let doors = doors.clone();
         async move { doors.answer(request, peer).await }
     });
-    let connection = graceful.watch(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+    let mut protocol = http1::Builder::new();
+    // Without a timer hyper would wait for a header for ever.
+    protocol.timer(TokioTimer::new()).header_read_timeout(HEADER_PATIENCE);
+    let connection = graceful.watch(protocol.serve_connection(TokioIo::new(stream), service));
     tokio::spawn(async move {
         // A peer that hangs up in the middle is his own affair.
         let _ = connection.await;

@@ -140,6 +140,16 @@ struct Judged<'t, 'c> {
     verdict: Reason,
 }
 
+/// How old a touchpoint was at the conversion; negative when it came after it.
+///
+/// Many senders stamp conversions in whole seconds, so that one made right after its click would lie before it. A conversion at a whole
+/// second therefore stands for the end of that second: a touchpoint within it is no older and no younger than the conversion.
+fn age(touched_at: Timestamp, converted_at: Timestamp) -> Span {
+    let age = converted_at.since(touched_at);
+    let within_its_second = converted_at.0 % Span::SECOND.0 == 0 && age > Span(-Span::SECOND.0);
+    if within_its_second { age.max(Span(0)) } else { age }
+}
+
 fn judge_alone(
     touchpoint: &Touchpoint,
     converted_at: Timestamp,
@@ -152,7 +162,7 @@ fn judge_alone(
     if touchpoint.earner.is_none() {
         return Reason::PartnerUnknown;
     }
-    let age = converted_at.since(touchpoint.occurred_at);
+    let age = age(touchpoint.occurred_at, converted_at);
     if age < Span(0) {
         return Reason::AfterConversion;
     }

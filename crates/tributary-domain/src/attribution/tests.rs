@@ -97,6 +97,23 @@ fn a3_a_touch_after_the_conversion_gets_nothing_and_the_window_is_closed_at_both
 }
 
 #[test]
+fn a_conversion_stamped_in_whole_seconds_is_not_before_a_click_of_the_same_second() {
+    let second = Span::SECOND.0;
+    for (touched_at, converted_at, expected) in [
+        (10 * second + 900_000, 10 * second, Span(0)),
+        (11 * second, 10 * second, Span(-second)),
+        (10 * second + 900_000, 10 * second + 1, Span(-899_999)),
+        (9 * second, 10 * second, Span(second)),
+    ] {
+        assert_eq!(
+            age(Timestamp(touched_at), Timestamp(converted_at)),
+            expected,
+            "{touched_at} {converted_at}"
+        );
+    }
+}
+
+#[test]
 fn a7_repeats_of_one_creator_within_a_visit_collapse() {
     assert_eq!(
         verdicts(&["500 a x click", "510 a x click", "535 a x click", "536 b x click", "540 a x click"]),

@@ -43,6 +43,10 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     storage.create_directory()?;
     let keyring = storage.keyring()?;
     let store = storage.configuration()?;
+    if storage.log_reader().is_err() {
+        // A new installation is whole: what reads it finds an empty log.
+        drop(storage.log_engine()?);
+    }
     let (_, stored) = store.load_configuration()?;
     let changes = args.change_set(&opened(&stored, &keyring)?, now)?;
     keeps_past_owners(&changes, now)?;
