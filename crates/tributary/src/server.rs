@@ -186,24 +186,32 @@ async fn watch_configuration(configuration: Arc<LiveConfiguration>) {
     }
 }
 
-/// Ends when the process is asked to stop.
-pub async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        let terminate = async {
-            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-                Ok(mut signal) => {
-                    signal.recv().await;
+/// Listens for the signals that ask the process to stop, from this call on, and answers what ends when one came.
+///
+/// Call it before telling anybody that the server runs: a signal that nobody listens for ends the process at once.
+#[cfg(unix)]
+pub fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
+    use tokio::signal::unix::{SignalKind, signal};
+    let listening = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    async move {
+        let [interrupt, terminate] = listening;
+        match (interrupt, terminate) {
+            (Ok(mut interrupt), Ok(mut terminate)) => {
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
                 }
-                Err(_) => std::future::pending().await,
             }
-        };
-        tokio::select! {
-            _ = interrupt => {}
-            () = terminate => {}
+            // Without its own listening the system's default holds: the signal ends the process.
+            _ => std::future::pending().await,
         }
     }
-    #[cfg(not(unix))]
-    let _ = interrupt.await;
+}
+
+/// Ends when the process is asked to stop.
+#[cfg(not(unix))]
+pub fn stop_signal() -> impl Future<Output = ()> + Send + 'static {
+    async {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

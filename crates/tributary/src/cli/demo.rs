@@ -44,6 +44,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
     demonstration::set_up(&Storage::of(&settings), &secrets, now)?;
     let runtime = super::runtime()?;
     let served = runtime.block_on(async {
+        let stop = stop_signal();
         let server = Server::start(&settings).await?;
         let (address, edge) = (server.address, server.edge.clone());
         let data_dir = settings.data_dir.clone();
@@ -62,7 +63,7 @@ pub fn run(args: &DemoArgs) -> Result<(), Failure> {
             }
         });
         super::print_line(format!("listening on http://{address}, filling in a demonstration ..."))?;
-        server.run(stop_signal()).await?;
+        server.run(stop).await?;
         told.await.map_err(Failure::new)?
     });
     // An engine in the middle of a long step does not keep the process alive.

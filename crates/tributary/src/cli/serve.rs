@@ -40,10 +40,11 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     crate::telemetry::init(&settings.log).map_err(Failure::new)?;
     let runtime = super::runtime()?;
     let served = runtime.block_on(async {
+        let stop = stop_signal();
         let server = Server::start(&settings).await?;
         tracing::info!(address = %server.address, data_dir = %settings.data_dir.display(), "listening");
         super::print_line(format!("listening on http://{}", server.address))?;
-        server.run(stop_signal()).await?;
+        server.run(stop).await?;
         Ok(())
     });
     // An engine in the middle of a long step does not keep the process alive.
