@@ -9,3 +9,4 @@ pub mod postgres_connection;
 pub mod state;
 pub mod suite;
 pub mod wire;
+mod write_ahead;

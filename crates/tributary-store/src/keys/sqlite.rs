@@ -30,7 +30,7 @@ impl SqliteKeys {
         let mut connection = Connection::open(path)
             .map_err(|error| KeyError::Database(format!("{} cannot be opened: {error}", path.display())))?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        crate::write_ahead::switch_on(&connection)?;
         // A key must survive a loss of power before it is used, and must not survive its destruction in a free page.
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "secure_delete", "ON")?;

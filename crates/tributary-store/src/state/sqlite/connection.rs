@@ -57,7 +57,7 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, StateErr
     if purpose != Purpose::Reading {
         // Only a file without tables takes this page size; it must come before the write-ahead log is switched on.
         connection.pragma_update(None, "page_size", 8192)?;
-        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        crate::write_ahead::switch_on(&connection)?;
         apply_sqlite(&mut connection, AREA, MIGRATIONS)
             .map_err(|error| StateError::Database(error.to_string()))?;
     } else {
