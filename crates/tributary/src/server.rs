@@ -70,7 +70,7 @@ impl Server {
         let configuration = Arc::new(LiveConfiguration::load(storage.configuration()?, keyring.clone())?);
         let (log_reader, state_reader) = (storage.log_reader()?, storage.state_reader()?);
         let metrics = Metrics::default();
-        let failures = runner::Failures::default();
+        let (failures, visitors) = (runner::Failures::default(), runner::Visitors::default());
         let edge = Arc::new(Edge {
             intake: Intake {
                 log: Log::start(log_engine, log_settings(settings))?,
@@ -87,6 +87,7 @@ impl Server {
                 state: state_reader.clone(),
                 engine: failures.clone(),
             },
+            visitors: visitors.clone(),
         });
         let pages = Pages {
             state: state_reader,
@@ -105,7 +106,8 @@ impl Server {
         let stop = Arc::new(AtomicBool::new(false));
         let engine = state_writer.map(|state| {
             let engine = Engine::new(log_reader, state, settings.engine.batch_events);
-            start_engine(engine, settings, configuration.clone(), metrics, failures, stop.clone())
+            let run = EngineRun { configuration: configuration.clone(), metrics, failures, visitors };
+            run.start(engine, Duration::from_millis(settings.engine.idle_ms), stop.clone())
         });
         let engine = engine.transpose()?;
         let redirects = settings.has_role(Role::Edge).then(|| edge.clone());
@@ -147,19 +149,25 @@ fn log_settings(settings: &Settings) -> LogSettings {
     }
 }
 
-fn start_engine(
-    engine: Engine,
-    settings: &Settings,
+/// What the engine's thread shares with the rest of the process.
+struct EngineRun {
     configuration: Arc<LiveConfiguration>,
     metrics: Metrics,
     failures: runner::Failures,
-    stop: Arc<AtomicBool>,
-) -> anyhow::Result<JoinHandle<()>> {
-    let idle = Duration::from_millis(settings.engine.idle_ms);
-    std::thread::Builder::new()
-        .name("engine".to_owned())
-        .spawn(move || runner::run(engine, &configuration, &metrics, idle, &failures, &stop))
-        .context("cannot start the engine's thread")
+    visitors: runner::Visitors,
+}
+
+impl EngineRun {
+    fn start(self, engine: Engine, idle: Duration, stop: Arc<AtomicBool>) -> anyhow::Result<JoinHandle<()>> {
+        let run = move || {
+            let Self { configuration, metrics, failures, visitors } = self;
+            runner::run(engine, &configuration, &metrics, idle, &failures, &visitors, &stop);
+        };
+        std::thread::Builder::new()
+            .name("engine".to_owned())
+            .spawn(run)
+            .context("cannot start the engine's thread")
+    }
 }
 
 /// What this process answers, by its roles.

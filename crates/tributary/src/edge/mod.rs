@@ -38,6 +38,7 @@ use tributary_store::log::Way;
 use self::intake::Intake;
 use self::outcome::Outcome;
 use self::rate_limit::RateLimits;
+use crate::engine::runner::Visitors;
 use crate::settings::Limits;
 use crate::setup::live::LiveConfiguration;
 
@@ -58,6 +59,8 @@ pub struct Edge {
     pub imports: imports::Imports,
     /// What readiness looks at.
     pub readiness: health::Readiness,
+    /// Who waits for a redirect: the engine steps back for them.
+    pub visitors: Visitors,
 }
 
 /// The doors as routes.

@@ -78,7 +78,9 @@ async fn answer(
     if *method == Method::HEAD || is_prefetch(headers) {
         return redirect(destination.as_str());
     }
+    let waiting = edge.visitors.one_more();
     let outcome = record(edge, &configuration, &found, fields, query, headers, at).await;
+    drop(waiting);
     let outcome = edge.counted(Way::Redirect, outcome);
     match (outcome.status, &outcome.click_id) {
         (Status::Rejected, _) | (_, None) => outcome.into_response(),

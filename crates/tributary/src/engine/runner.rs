@@ -1,7 +1,7 @@
 //! The loop around [`Engine::step`]: a thread that works while there is work and sleeps until the log grows.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tributary_store::state::StateError;
@@ -26,6 +26,44 @@ impl Failures {
     }
 }
 
+/// Visitors who wait for their redirect at this moment: the doors count them, the engine looks.
+#[derive(Clone, Debug, Default)]
+pub struct Visitors(Arc<AtomicUsize>);
+
+/// One visitor who waits, until it is dropped.
+#[derive(Debug)]
+pub struct Visitor<'v>(&'v AtomicUsize);
+
+impl Visitors {
+    /// From this many on it is a rush: one who waits for the disk alone is soon gone.
+    const RUSH: usize = 16;
+    /// During a rush the engine rests this many times as long as it worked.
+    const REST_PER_WORK: u32 = 9;
+    /// It never rests longer than this.
+    const LONGEST_REST: Duration = Duration::from_millis(250);
+
+    /// Counts one more.
+    #[must_use]
+    pub fn one_more(&self) -> Visitor<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Visitor(&self.0)
+    }
+
+    /// How long the engine rests after it worked for a while.
+    fn rest_after(&self, work: Duration) -> Duration {
+        if self.0.load(Ordering::Relaxed) < Self::RUSH {
+            return Duration::ZERO;
+        }
+        (work * Self::REST_PER_WORK).min(Self::LONGEST_REST)
+    }
+}
+
+impl Drop for Visitor<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Runs the engine until `stop` is set, looking again `idle` after it found nothing. Failures are logged and tried again: the log keeps
 /// everything meanwhile.
 pub fn run(
@@ -34,6 +72,7 @@ pub fn run(
     metrics: &Metrics,
     idle: Duration,
     failures: &Failures,
+    visitors: &Visitors,
     stop: &Arc<AtomicBool>,
 ) {
     step_back();
@@ -51,7 +90,9 @@ pub fn run(
             }
             Ok(Step::Advanced { checkpoint, records }) => {
                 retry_wait = RETRY_WAIT;
-                metrics.engine_advanced(checkpoint.0, records, started.elapsed());
+                let worked = started.elapsed();
+                metrics.engine_advanced(checkpoint.0, records, worked);
+                std::thread::sleep(visitors.rest_after(worked));
             }
             Ok(Step::Resettled(clusters)) => {
                 retry_wait = RETRY_WAIT;
@@ -75,7 +116,7 @@ pub fn run(
 }
 
 /// Lets the doors' threads go first where the machine has not enough cores for all: somebody waits for a redirect, and what the engine
-/// has not done yet stands safely in the log. It keeps a share of the cores whatever the load.
+/// has not done yet stands safely in the log. It keeps a share of the cores whatever the load; [`Visitors`] does the same for the disk.
 fn step_back() {
     #[cfg(target_os = "linux")]
     {
@@ -87,5 +128,25 @@ fn step_back() {
         if let Err(problem) = stepped {
             tracing::debug!(%problem, "the engine keeps the priority of the doors");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_engine_rests_only_while_many_visitors_wait() {
+        let visitors = Visitors::default();
+        let work = Duration::from_millis(10);
+        let few: Vec<Visitor<'_>> = (1..Visitors::RUSH).map(|_| visitors.one_more()).collect();
+        assert_eq!(visitors.rest_after(work), Duration::ZERO);
+        let last = visitors.one_more();
+        assert_eq!(visitors.rest_after(work), Duration::from_millis(90));
+        assert_eq!(visitors.rest_after(Duration::from_secs(5)), Visitors::LONGEST_REST);
+        drop(last);
+        assert_eq!(visitors.rest_after(work), Duration::ZERO);
+        drop(few);
+        assert_eq!(visitors.0.load(Ordering::Relaxed), 0);
     }
 }
