@@ -15,7 +15,7 @@ use crate::{Bench, bare_postgres, bare_sqlite, client, world};
 /// Events of one request where events come in batches.
 const BATCH: u64 = 1_000;
 /// Connections that send single webhooks.
-const CONNECTIONS: usize = 128;
+const CONNECTIONS: usize = 256;
 /// Touchpoints stored when the cost of an event is measured first.
 const FEW_CUSTOMERS: u64 = 20_000;
 

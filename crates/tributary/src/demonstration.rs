@@ -137,7 +137,7 @@ fn pay(edge: &Arc<Edge>, now: Timestamp) -> anyhow::Result<()> {
         .collect();
     for step in [PayoutStep::Approved, PayoutStep::Exported, PayoutStep::Settled] {
         let named = if step == PayoutStep::Settled { references.clone() } else { HashMap::new() };
-        payout::advance(&mut desk, &run, step, &named, now)?;
+        payout::advance(&mut desk, &brand, &run, step, &named, now)?;
     }
     Ok(())
 }

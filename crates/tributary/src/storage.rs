@@ -65,7 +65,13 @@ impl Storage {
     /// # Errors
     /// When the system does not allow it.
     pub fn create_directory(&self) -> anyhow::Result<()> {
-        std::fs::create_dir_all(&self.data_dir)
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        // What is stored is nobody else's business, on a machine with other users too.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder
+            .create(&self.data_dir)
             .with_context(|| format!("cannot make the data directory {}", self.data_dir.display()))
     }
 

@@ -111,7 +111,7 @@ fn with_payouts(seed: u64) -> House {
         for step in [PayoutStep::Approved, PayoutStep::Exported, last] {
             // The newest run stays half way.
             if !references.is_empty() && (run < 3 || step == PayoutStep::Approved) {
-                payout::advance(&mut house.desk, &name, step, &references, moment(run)).unwrap();
+                payout::advance(&mut house.desk, &brand, &name, step, &references, moment(run)).unwrap();
             }
         }
         house.settle();

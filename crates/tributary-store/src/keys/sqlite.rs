@@ -15,6 +15,9 @@ const MIGRATIONS: &[Migration] =
 /// How long one process waits for another's commit, which takes milliseconds.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Pages of 4 KiB after which the write-ahead log is copied into the file: 16 MiB. New keys stand at random places.
+const CHECKPOINT_PAGES: u32 = 4000;
+
 /// The database's clock in microseconds since 1970.
 const NOW: &str = "CAST(unixepoch('subsec') * 1000000 AS INTEGER)";
 
@@ -36,6 +39,7 @@ impl SqliteKeys {
         connection.pragma_update(None, "secure_delete", "ON")?;
         connection.pragma_update(None, "cache_size", -16 * 1024)?;
         apply_sqlite(&mut connection, "keys", MIGRATIONS)?;
+        crate::write_ahead::checkpoint_beside(&mut connection, path, CHECKPOINT_PAGES)?;
         Ok(Self { connection, path: path.to_owned() })
     }
 }
@@ -90,14 +94,10 @@ impl KeyStore for SqliteKeys {
         )?;
         // The write-ahead log still holds the page with the key: empty it, also when nothing was found, because then an earlier call may
         // have failed here. It waits for other processes that read at this moment.
-        let is_left: bool =
-            self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        if is_left {
-            return Err(KeyError::Database(
-                "another process reads without end; repeat the destruction later".to_owned(),
-            ));
+        if crate::write_ahead::empty(&self.connection, BUSY_TIMEOUT)? {
+            return Ok(destroyed > 0);
         }
-        Ok(destroyed > 0)
+        Err(KeyError::Database("another process reads without end; repeat the destruction later".to_owned()))
     }
 
     fn lately_destroyed(&mut self) -> Result<Vec<Vec<u8>>, KeyError> {

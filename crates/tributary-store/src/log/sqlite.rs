@@ -25,7 +25,7 @@ const MIGRATIONS: &[Migration] = &[Migration {
 const AREA: &str = "log";
 
 /// Pages of 4 KiB after which the write-ahead log is copied into the file: 4 MiB.
-const CHECKPOINT_PAGES: i64 = 1000;
+const CHECKPOINT_PAGES: u32 = 1000;
 
 /// The write-ahead log is cut to this size after something (a long read, a slow disk) made it grow: 16 MiB.
 const WAL_LIMIT_BYTES: i64 = 16 * 1024 * 1024;
@@ -100,7 +100,6 @@ impl OpenFile {
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         crate::write_ahead::switch_on(&connection).map_err(failed)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-        connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES).map_err(failed)?;
         let limit = |_: &Row<'_>| Ok(());
         connection
             .pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT_BYTES, limit)
@@ -111,6 +110,7 @@ impl OpenFile {
         // After a failed fsync the kernel may show pages that are not on disk. Moving everything into the file with an fsync of
         // its own makes what is visible from here on durable.
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
+        crate::write_ahead::checkpoint_beside(&mut connection, path, CHECKPOINT_PAGES).map_err(failed)?;
         let last = last(&connection).map_err(failed)?;
         Ok(Self { connection, last })
     }

@@ -8,7 +8,6 @@ use clap::{Args, Subcommand};
 use tributary_domain::fact::PayoutStep;
 use tributary_domain::ids::BrandKey;
 use tributary_domain::time::Timestamp;
-use tributary_store::state::StateReader;
 
 use super::opened::Opened;
 use super::{Failure, OutputArgs, SettingsArgs, choosing, print_json, print_line};
@@ -79,6 +78,9 @@ pub struct PayoutSelection {
     /// Only this run.
     #[arg(long = "of-run", value_name = "RUN")]
     pub run: Option<String>,
+    /// Whose partners; not needed where there is only one brand.
+    #[arg(long, value_name = "KEY", value_parser = BrandKey::parse)]
+    pub brand: Option<BrandKey>,
 }
 
 /// Runs `payout`.
@@ -89,7 +91,8 @@ pub fn run(args: &PayoutArgs) -> Result<(), Failure> {
     let now = super::now()?;
     if let PayoutCommand::List(selection) = &args.step {
         let opened = Opened::open(&args.settings)?;
-        let payouts = payout::list(opened.state.as_ref(), selection.run.as_deref())?;
+        let payouts =
+            payout::list(opened.state.as_ref(), selection.brand.as_ref(), selection.run.as_deref())?;
         return print(
             args,
             &RunReport { run: selection.run.clone().unwrap_or_default(), payouts, not_paid: Vec::new() },
@@ -119,13 +122,15 @@ pub fn run(args: &PayoutArgs) -> Result<(), Failure> {
     print(args, &report)
 }
 
-/// The run meant: the named one, else the newest.
-fn run_of(state: &dyn StateReader, selection: &PayoutSelection) -> Result<String, Failure> {
+/// The brand and run meant: the named ones, else the only brand and its newest run.
+fn run_of(desk: &Desk, selection: &PayoutSelection) -> Result<(BrandKey, String), Failure> {
+    let brand = choosing::brand(&desk.configuration.current(), selection.brand.as_ref())?;
     if let Some(run) = &selection.run {
-        return Ok(run.clone());
+        return Ok((brand, run.clone()));
     }
-    match state.payouts(None, 1)?.first() {
-        Some(payout) => Ok(payout.plan.run.to_string()),
+    let payouts = desk.state.payouts(None, usize::MAX >> 1)?;
+    match payouts.iter().find(|payout| payout.brand == brand) {
+        Some(payout) => Ok((brand, payout.plan.run.to_string())),
         None => Err(Failure::new("there is no payout").hint("`tributary payout prepare` plans a run")),
     }
 }
@@ -137,13 +142,13 @@ fn advance(
     reference: Option<&str>,
     now: Timestamp,
 ) -> Result<RunReport, Failure> {
-    let run = run_of(desk.state.as_ref(), selection)?;
+    let (brand, run) = run_of(desk, selection)?;
     let mut references: HashMap<String, String> =
         selection.payouts.iter().map(|id| (id.clone(), reference.unwrap_or_default().to_owned())).collect();
     if step == PayoutStep::Settled {
         let named = references.clone();
         // One payment has one reference: where several payouts settle together, each carries its own id behind it.
-        let settling = desk.state.payouts(Some(&run), usize::MAX >> 1)?;
+        let settling = payout::of_run(desk.state.as_ref(), &brand, &run)?;
         references = settling
             .iter()
             .map(|payout| payout.plan.payout.0.to_string())
@@ -159,7 +164,7 @@ fn advance(
             })
             .collect();
     }
-    Ok(payout::advance(desk, &run, step, &references, now)?)
+    Ok(payout::advance(desk, &brand, &run, step, &references, now)?)
 }
 
 /// The file is on disk before the books say that it was exported.
@@ -169,10 +174,8 @@ fn export(
     selection: &PayoutSelection,
     now: Timestamp,
 ) -> Result<RunReport, Failure> {
-    let run = run_of(desk.state.as_ref(), selection)?;
-    let payouts: Vec<_> = desk
-        .state
-        .payouts(Some(&run), usize::MAX >> 1)?
+    let (brand, run) = run_of(desk, selection)?;
+    let payouts: Vec<_> = payout::of_run(desk.state.as_ref(), &brand, &run)?
         .into_iter()
         .filter(|payout| {
             matches!(payout.step, PayoutStep::Approved | PayoutStep::Exported | PayoutStep::Settled)
@@ -195,7 +198,7 @@ fn export(
     std::fs::rename(&part, file).map_err(cannot)?;
     advance(
         desk,
-        &PayoutSelection { payouts: selection.payouts.clone(), run: Some(run) },
+        &PayoutSelection { payouts: selection.payouts.clone(), run: Some(run), brand: Some(brand) },
         PayoutStep::Exported,
         None,
         now,

@@ -166,16 +166,22 @@ fn destination(found: &Found<'_>, query: &str) -> Result<(Url, Fields), Refusal>
     let Some(wanted) = wanted.filter(|wanted| !wanted.is_empty()) else { return Ok((own, fields)) };
     let not_allowed = |message: String| Refusal::of_field(Reason::HostNotAllowed, "to", message);
     let url = Url::parse(&wanted).map_err(|_| not_allowed("`to` is not an absolute URL".to_owned()))?;
-    let host = url.host_str().unwrap_or_default().to_owned();
-    let allowed = matches!(url.scheme(), "http" | "https")
-        && url.username().is_empty()
-        && url.password().is_none()
-        && (own.host_str() == Some(host.as_str()) || found.campaign.allowed_hosts.contains(&host));
-    if allowed {
-        Ok((url, fields))
-    } else {
-        Err(not_allowed(format!("`to` leads to the host `{host}`, which is not allowed for this campaign")))
+    if may_lead_to(&url, &own, &found.campaign.allowed_hosts) {
+        return Ok((url, fields));
     }
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+    Err(not_allowed(format!("`to` leads to the host `{host}{port}`, which is not allowed for this campaign")))
+}
+
+/// Whether a wanted destination is the link's own host, or one of those allowed. Another port is another service and must be named as
+/// `host:port`; nobody is led from an encrypted page to one that is not.
+fn may_lead_to(url: &Url, own: &Url, allowed_hosts: &[String]) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let place = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+    let is_known = (own.host_str(), own.port()) == (Some(host), url.port()) || allowed_hosts.contains(&place);
+    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && own.scheme() == "http");
+    is_known && is_safe && url.username().is_empty() && url.password().is_none()
 }
 
 #[allow(clippy::too_many_arguments, reason = "the parts of one request, each of another kind")]
@@ -225,7 +231,16 @@ fn is_prefetch(headers: &HeaderMap) -> bool {
     })
 }
 
+/// The destination with the click id; one that stands there already, by mistake or by malice, gives way.
 fn with_click_id(mut destination: Url, parameter: &str, click_id: &str) -> String {
+    if destination.query_pairs().any(|(name, _)| name == parameter) {
+        let others: Vec<(String, String)> = destination
+            .query_pairs()
+            .filter(|(name, _)| name != parameter)
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        destination.query_pairs_mut().clear().extend_pairs(others);
+    }
     destination.query_pairs_mut().append_pair(parameter, click_id);
     destination.into()
 }
@@ -239,4 +254,38 @@ fn redirect(to: &str) -> Response {
         [(header::LOCATION, location), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))],
     )
         .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn to_leads_to_known_hosts_on_their_usual_port_only() {
+        let own = Url::parse("https://shop.example/landing").unwrap();
+        let allowed = ["blog.example".to_owned(), "shop.example:8443".to_owned()];
+        for (wanted, expected) in [
+            ("https://shop.example/other", true),
+            ("https://shop.example:443/other", true),
+            ("https://blog.example/", true),
+            ("https://shop.example:8443/", true),
+            ("https://shop.example:9000/", false),
+            ("https://blog.example:8443/", false),
+            ("http://shop.example/", false),
+            ("https://user@shop.example/", false),
+            ("https://evil.example/", false),
+            ("javascript:alert(1)", false),
+        ] {
+            assert_eq!(may_lead_to(&Url::parse(wanted).unwrap(), &own, &allowed), expected, "{wanted}");
+        }
+        let plain = Url::parse("http://localhost:3000/").unwrap();
+        assert!(may_lead_to(&Url::parse("http://localhost:3000/x").unwrap(), &plain, &[]));
+    }
+
+    #[test]
+    fn a_click_id_that_stands_in_the_destination_gives_way() {
+        let tracked = |destination| with_click_id(Url::parse(destination).unwrap(), "click_id", "new");
+        assert_eq!(tracked("https://a.example/?x=1&click_id=old"), "https://a.example/?x=1&click_id=new");
+        assert_eq!(tracked("https://a.example/?q=a%20b"), "https://a.example/?q=a%20b&click_id=new");
+    }
 }

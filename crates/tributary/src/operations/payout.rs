@@ -99,7 +99,7 @@ pub fn prepare(
             .collect();
         append(desk, facts?)?;
     }
-    report(desk, run, not_paid)
+    report(desk, brand, run, not_paid)
 }
 
 /// Takes every payout of a run that may take this step one step further.
@@ -108,13 +108,14 @@ pub fn prepare(
 /// When the run has none that may, or store or log fail.
 pub fn advance(
     desk: &mut Desk,
+    brand: &BrandKey,
     run: &str,
     step: PayoutStep,
     references: &HashMap<String, String>,
     now: Timestamp,
 ) -> anyhow::Result<RunReport> {
     desk.catch_up()?;
-    let payouts = walking::payouts(desk.state.as_ref(), Some(run))?;
+    let payouts = of_run(desk.state.as_ref(), brand, run)?;
     if payouts.is_empty() {
         anyhow::bail!("there is no payout run `{run}`; prepare it first");
     }
@@ -138,7 +139,17 @@ pub fn advance(
         })
         .collect();
     append(desk, facts?)?;
-    report(desk, run, Vec::new())
+    report(desk, brand, run, Vec::new())
+}
+
+/// The payouts of a brand's run: two brands may call their runs by one name.
+///
+/// # Errors
+/// When the store fails.
+pub fn of_run(state: &dyn StateReader, brand: &BrandKey, run: &str) -> anyhow::Result<Vec<Payout>> {
+    let mut payouts = walking::payouts(state, Some(run))?;
+    payouts.retain(|payout| payout.brand == *brand);
+    Ok(payouts)
 }
 
 /// The payout file: one row per payout, the same bytes whenever it is written.
@@ -169,14 +180,23 @@ fn cell(text: &str) -> String {
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
 
-/// Payouts as they stand, in the order of runs and partners; of one run if it is named.
+/// Every payout, or those of a run; of one brand or of all.
 ///
 /// # Errors
 /// When the store fails.
-pub fn list(state: &dyn StateReader, run: Option<&str>) -> anyhow::Result<Vec<PayoutLine>> {
+pub fn list(
+    state: &dyn StateReader,
+    brand: Option<&BrandKey>,
+    run: Option<&str>,
+) -> anyhow::Result<Vec<PayoutLine>> {
     let mut payouts = walking::payouts(state, run)?;
+    payouts.retain(|payout| brand.is_none_or(|brand| payout.brand == *brand));
+    Ok(lines(payouts))
+}
+
+fn lines(mut payouts: Vec<Payout>) -> Vec<PayoutLine> {
     payouts.sort_by(|a, b| (&a.plan.run, &a.plan.partner).cmp(&(&b.plan.run, &b.plan.partner)));
-    Ok(payouts.iter().map(payout_line).collect())
+    payouts.iter().map(payout_line).collect()
 }
 
 fn payout_line(payout: &Payout) -> PayoutLine {
@@ -192,7 +212,7 @@ fn payout_line(payout: &Payout) -> PayoutLine {
     }
 }
 
-fn report(desk: &mut Desk, run: &str, not_paid: Vec<NotPaid>) -> anyhow::Result<RunReport> {
+fn report(desk: &mut Desk, brand: &BrandKey, run: &str, not_paid: Vec<NotPaid>) -> anyhow::Result<RunReport> {
     desk.catch_up()?;
     let not_paid = not_paid
         .into_iter()
@@ -204,7 +224,7 @@ fn report(desk: &mut Desk, run: &str, not_paid: Vec<NotPaid>) -> anyhow::Result<
             message: each.reason.message(),
         })
         .collect();
-    Ok(RunReport { run: run.to_owned(), payouts: list(desk.state.as_ref(), Some(run))?, not_paid })
+    Ok(RunReport { run: run.to_owned(), payouts: lines(of_run(desk.state.as_ref(), brand, run)?), not_paid })
 }
 
 fn commission_lines(state: &dyn StateReader, brand: &BrandKey) -> anyhow::Result<Vec<Line>> {

@@ -27,6 +27,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Statements kept ready per connection: more than there are texts.
 const STATEMENTS: usize = 128;
 
+/// Pages of 4 KiB after which the write-ahead log is copied into the file: 32 MiB. Less writes the same pages to the file more often: with
+/// five million touchpoints stored, 16 MiB cost a commit a quarter more processor time than 64 MiB. More takes disk.
+const CHECKPOINT_PAGES: u32 = 8000;
+
 /// What a connection is for; decides how much memory it takes and how safe its commits are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Purpose {
@@ -56,7 +60,7 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, StateErr
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if purpose != Purpose::Reading {
         // Only a file without tables takes this page size; it must come before the write-ahead log is switched on.
-        connection.pragma_update(None, "page_size", 8192)?;
+        connection.pragma_update(None, "page_size", 4096)?;
         crate::write_ahead::switch_on(&connection)?;
         apply_sqlite(&mut connection, AREA, MIGRATIONS)
             .map_err(|error| StateError::Database(error.to_string()))?;
@@ -75,9 +79,14 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, StateErr
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "cache_size", -cache_kibibytes)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
-    // 32 MiB. Less writes the same pages to the file more often: with five million touchpoints stored, 16 MiB cost a commit a quarter
-    // more processor time than 64 MiB. More makes each checkpoint hold up the engine and the disk, which the log shares, for longer.
-    connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    match purpose {
+        Purpose::Engine | Purpose::Scratch => {
+            crate::write_ahead::checkpoint_beside(&mut connection, path, CHECKPOINT_PAGES)?;
+        }
+        Purpose::SetUp | Purpose::Reading => {
+            connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        }
+    }
     // A long report keeps the log from being emptied; afterwards it gives the disk back.
     connection.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     Ok(connection)

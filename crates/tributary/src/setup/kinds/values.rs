@@ -53,10 +53,14 @@ pub(super) fn web_address(text: &str) -> Result<String, String> {
     }
 }
 
-/// Checks a host name, such as `shop.example`, and folds it to lower case.
+/// Checks a host name, such as `shop.example` or `shop.example:8443`, and folds it to lower case.
 pub(super) fn host(text: &str) -> Result<String, String> {
-    match url::Url::parse(&format!("https://{text}/")) {
-        Ok(url) if url.host_str() == Some(text.to_lowercase().as_str()) => Ok(text.to_lowercase()),
+    let place = url::Url::parse(&format!("https://{text}/")).ok().and_then(|url| {
+        let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+        Some(format!("{}{port}", url.host_str()?))
+    });
+    match place {
+        Some(place) if place == text.to_lowercase() => Ok(place),
         _ => Err(format!("`{text}` is not a host; write only its name, such as \"shop.example\"")),
     }
 }
