@@ -5,8 +5,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::attribution::models::{Model, TrainedWeights};
 use crate::click_id::LinkFingerprint;
-use crate::ids::{BrandKey, CampaignKey, Goal, LinkKey, PartnerKey, PlanKey, PromoCode, SourceKey};
+use crate::ids::{
+    BrandKey, CampaignKey, Goal, LinkKey, PartnerKey, PlanKey, PromoCode, SourceKey, WeightsKey,
+};
 use crate::money::{Currency, Money};
 use crate::time::{Span, Timestamp};
 
@@ -78,35 +81,6 @@ impl Tier {
             Self::Awareness => Span::days(30),
             Self::Consideration => Span::days(14),
             Self::Conversion => Span::days(7),
-        }
-    }
-}
-
-/// An attribution model with its parameters.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Model {
-    /// All to the first touchpoint.
-    FirstTouch,
-    /// All to the last touchpoint.
-    LastTouch,
-    /// Equal shares.
-    Linear,
-    /// A fixed share to the last touchpoint, the rest equally to the earlier ones; a single one takes all.
-    WeightedLastTouch {
-        /// Share of the last touchpoint in millionths (600,000 = 60 %).
-        last_share_ppm: u32,
-    },
-}
-
-impl Model {
-    /// The published name.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::FirstTouch => "first_touch",
-            Self::LastTouch => "last_touch",
-            Self::Linear => "linear",
-            Self::WeightedLastTouch { .. } => "weighted_last_touch",
         }
     }
 }
@@ -275,6 +249,8 @@ pub struct Configuration {
     pub partners: HashMap<(BrandKey, PartnerKey), Versions<Partner>>,
     /// Links by key; short keys are unique in the whole installation, since `/c/{link}` names no brand.
     pub links: HashMap<LinkKey, Versions<Link>>,
+    /// Trained weights of data-driven models by brand and key.
+    pub weights: HashMap<(BrandKey, WeightsKey), Versions<TrainedWeights>>,
     /// Plans by brand and key.
     pub plans: HashMap<(BrandKey, PlanKey), Versions<Plan>>,
     /// Sources by key; unique in the whole installation, since `/postback/{source}` names no brand.
@@ -359,6 +335,17 @@ impl Configuration {
     #[must_use]
     pub fn partner(&self, brand: &BrandKey, key: &PartnerKey, at: Timestamp) -> Option<&Partner> {
         self.partners.get(&(brand.clone(), key.clone())).map(|versions| versions.at(at))
+    }
+
+    /// The trained weights in force at a moment.
+    #[must_use]
+    pub fn trained_weights(
+        &self,
+        brand: &BrandKey,
+        key: &WeightsKey,
+        at: Timestamp,
+    ) -> Option<&TrainedWeights> {
+        self.weights.get(&(brand.clone(), key.clone())).map(|versions| versions.at(at))
     }
 
     /// The plan in force at a moment.

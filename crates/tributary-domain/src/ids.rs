@@ -94,6 +94,9 @@ operator_key!(
     /// A commission plan.
     PlanKey, "plan key");
 operator_key!(
+    /// Trained weights of a data-driven attribution model.
+    WeightsKey, "weights key");
+operator_key!(
     /// A step that a plan can pay for, such as `purchase` or `ftd`.
     Goal, "goal");
 operator_key!(

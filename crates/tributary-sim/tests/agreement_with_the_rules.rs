@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use tributary_domain::attribution::models::Model;
 use tributary_domain::attribution::{Earner as Settled, TouchKind};
 use tributary_domain::click_id::ClickId;
 use tributary_domain::configuration::{
-    Brand, Campaign, Configuration, Link, Model, Partner, PartnerKind, Source, Tier, Versions,
+    Brand, Campaign, Configuration, Link, Partner, PartnerKind, Source, Tier, Versions,
 };
 use tributary_domain::fact::{Action, Fact, FactBody, Reversal, StatusChange, Subject, Touch, Verdict};
 use tributary_domain::ids::{

@@ -10,8 +10,8 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use tributary_domain::attribution::models::Model;
 use tributary_domain::attribution::{Earner, TouchKind};
-use tributary_domain::configuration::Model;
 use tributary_domain::fact::{Action, EventKind, Fact, FactBody, Subject, Touch, Verdict};
 use tributary_domain::identity::NodeKey;
 use tributary_domain::ids::{

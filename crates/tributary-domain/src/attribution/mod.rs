@@ -3,11 +3,13 @@
 //! Definitions follow `docs/attribution.md`. Shares are integer weights, so that value is split without rounding loss by
 //! [`crate::money::split_by_largest_remainder`].
 
+pub mod models;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::click_id::ClickId;
-use crate::configuration::{Campaign, Model};
+use crate::configuration::Campaign;
 use crate::ids::{CampaignKey, Channel, EventId, LinkKey, PartnerKey};
 use crate::reason::Reason;
 use crate::time::{Span, Timestamp};
@@ -262,45 +264,6 @@ fn collapse_repeats(judged: &mut [Judged<'_, '_>]) {
     for place in repeats {
         judged[place].verdict = Reason::RepeatInVisit;
     }
-}
-
-/// Integer weights of `count` eligible touchpoints in order of time.
-///
-/// | model | weights |
-/// | --- | --- |
-/// | first touch | 1, 0, 0 |
-/// | last touch | 0, 0, 1 |
-/// | linear | 1, 1, 1 |
-/// | weighted last touch, 60 % | n = 1: all; else 0.4/(n-1) each, 0.6 for the last |
-///
-/// The commissioning text divided the 40 % by n instead of n-1, so that a single touchpoint got 60 % and two 80 %.
-///
-/// Three touchpoints share 100.00 under 60 % for the last:
-/// ```
-/// use tributary_domain::{attribution::weights, configuration::Model, money::split_by_largest_remainder};
-///
-/// let sixty = Model::WeightedLastTouch { last_share_ppm: 600_000 };
-/// assert_eq!(split_by_largest_remainder(10_000, &weights(sixty, 3)), [2_000, 2_000, 6_000]);
-/// assert_eq!(weights(sixty, 1), [1]);
-/// assert_eq!(weights(Model::FirstTouch, 3), [1, 0, 0]);
-/// assert_eq!(weights(Model::Linear, 0), []);
-/// ```
-#[must_use]
-pub fn weights(model: Model, count: usize) -> Vec<u64> {
-    let mut weights = vec![0; count];
-    let Some(last) = count.checked_sub(1) else { return weights };
-    match model {
-        Model::FirstTouch => weights[0] = 1,
-        Model::LastTouch => weights[last] = 1,
-        Model::Linear => weights.fill(1),
-        Model::WeightedLastTouch { .. } if last == 0 => weights[0] = 1,
-        Model::WeightedLastTouch { last_share_ppm } => {
-            let share = u64::from(last_share_ppm.min(1_000_000));
-            weights.fill(1_000_000 - share);
-            weights[last] = share * last as u64;
-        }
-    }
-    weights
 }
 
 #[cfg(test)]

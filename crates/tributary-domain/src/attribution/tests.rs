@@ -1,39 +1,7 @@
-//! Weights and verdicts, as tables.
-
-use proptest::prelude::*;
+//! Verdicts, as tables.
 
 use super::*;
-use crate::money::split_by_largest_remainder;
-
-const COMMISSIONED: Model = Model::WeightedLastTouch { last_share_ppm: 600_000 };
-
-#[test]
-fn a1_credits_of_one_conversion_sum_to_its_value() {
-    for (count, expected) in [
-        (1, vec![10_000]),
-        (2, vec![4_000, 6_000]),
-        (3, vec![2_000, 2_000, 6_000]),
-        (5, vec![1_000, 1_000, 1_000, 1_000, 6_000]),
-    ] {
-        assert_eq!(split_by_largest_remainder(10_000, &weights(COMMISSIONED, count)), expected);
-    }
-    for count in [10, 100] {
-        let parts = split_by_largest_remainder(10_000, &weights(COMMISSIONED, count));
-        assert_eq!(parts.iter().sum::<i64>(), 10_000);
-        assert_eq!(parts[count - 1], 6_000);
-    }
-}
-
-proptest! {
-    #[test]
-    fn l2_every_model_gives_everything_and_nothing_twice(count in 1usize..60, total in 0i64..10_000_000, share in 0u32..=1_000_000) {
-        for model in [Model::FirstTouch, Model::LastTouch, Model::Linear, COMMISSIONED, Model::WeightedLastTouch { last_share_ppm: share }] {
-            let parts = split_by_largest_remainder(total, &weights(model, count));
-            prop_assert_eq!(parts.iter().sum::<i64>(), total);
-            prop_assert!(parts.iter().all(|part| *part >= 0));
-        }
-    }
-}
+use crate::attribution::models::Model;
 
 /// A text table: `minute partner campaign kind`; the conversion is at minute 1000.
 fn verdicts(rows: &[&str]) -> Vec<&'static str> {

@@ -9,9 +9,10 @@ mod touchpoints;
 
 use std::collections::HashSet;
 
-use crate::attribution::{Considered, Earner, TouchKind, Touchpoint, weights};
+use crate::attribution::models::{Journey, Model};
+use crate::attribution::{Considered, Earner, TouchKind, Touchpoint};
 use crate::click_id::ClickId;
-use crate::configuration::{Configuration, Model};
+use crate::configuration::Configuration;
 use crate::fact::{Action, EventKind, Fact, FactBody, Verdict};
 use crate::identity::{Stitching, stitch};
 use crate::ids::{
@@ -256,6 +257,14 @@ impl<'a> Cluster<'a> {
             .or_else(|| eligible.iter().rev().find_map(|touchpoint| touchpoint.campaign.as_ref()))
             .cloned();
         let model = (!eligible.is_empty()).then(|| self.model(fact, campaign.as_ref()));
+        let credits = model.as_ref().map_or_else(Vec::new, |model| {
+            credits(&eligible, model.weights(&self.journey(place, model, &eligible)), standing.value)
+        });
+        let reason = match (considered.is_empty(), eligible.is_empty()) {
+            (true, _) => Reason::NoTouchpoint,
+            (false, true) => Reason::NoEligibleTouchpoint,
+            (false, false) => Reason::Attributed,
+        };
         let mut conversion = Conversion {
             event_id: fact.event_id,
             kind: fact.body.kind(),
@@ -269,12 +278,8 @@ impl<'a> Cluster<'a> {
             value: standing.value,
             refunded: standing.refunded,
             verdict: standing.verdict,
-            reason: match (considered.is_empty(), eligible.is_empty()) {
-                (true, _) => Reason::NoTouchpoint,
-                (false, true) => Reason::NoEligibleTouchpoint,
-                (false, false) => Reason::Attributed,
-            },
-            credits: model.map_or_else(Vec::new, |model| credits(&eligible, model, standing.value)),
+            reason,
+            credits,
             commissions: Vec::new(),
             considered,
         };
@@ -286,7 +291,27 @@ impl<'a> Cluster<'a> {
     fn model(&self, fact: &Fact, campaign: Option<&CampaignKey>) -> Model {
         campaign
             .and_then(|key| self.configuration.campaign(&fact.brand, key, fact.occurred_at))
-            .map_or(Model::LastTouch, |campaign| campaign.model)
+            .map_or(Model::LastTouch, |campaign| campaign.model.clone())
+    }
+
+    /// What a model looks at for the action at that place.
+    fn journey<'j>(&'j self, place: usize, model: &Model, touchpoints: &'j [&'j Touchpoint]) -> Journey<'j> {
+        let fact = self.facts[place];
+        let person = self.stitching.person(place);
+        let first = |kind: EventKind| {
+            let earlier = self.facts[..place].iter().enumerate();
+            let mut own =
+                earlier.filter(|(place, _)| person.is_some() && self.stitching.person(*place) == person);
+            own.find(|(_, fact)| fact.body.kind() == kind).map(|(_, fact)| fact.occurred_at)
+        };
+        let (registered_at, qualified_at) = match model.has_milestones() {
+            true => (first(EventKind::Registration), first(EventKind::Qualification)),
+            false => (None, None),
+        };
+        let weights = model.trained_weights();
+        let trained =
+            weights.and_then(|key| self.configuration.trained_weights(&fact.brand, key, fact.occurred_at));
+        Journey { touchpoints, registered_at, qualified_at, trained }
     }
 }
 
@@ -300,9 +325,8 @@ const fn unmentioned(fact: &Fact) -> Reason {
     }
 }
 
-/// The shares of the eligible touchpoints that the model gives any weight.
-fn credits(eligible: &[&Touchpoint], model: Model, value: Option<Money>) -> Vec<Credit> {
-    let weights = weights(model, eligible.len());
+/// The shares of the eligible touchpoints that have any weight.
+fn credits(eligible: &[&Touchpoint], weights: Vec<u64>, value: Option<Money>) -> Vec<Credit> {
     let parts = split_by_largest_remainder(value.map_or(0, |value| value.minor), &weights);
     let total_weight: u64 = weights.iter().sum();
     let shares = eligible.iter().zip(weights).zip(parts).filter(|((_, weight), _)| *weight > 0);

@@ -6,7 +6,7 @@
 //! | `id`, `person`, credits' `touch`, commissions' `id` | event ids, 32 hexadecimal digits |
 //! | `kind`, `goal`, `verdict`, `reason`, `state` | the published names and codes |
 //! | `at`, `payable_from` | microseconds since 1970 |
-//! | `model`, `last_share_ppm` | the model that was used; absent without an eligible touchpoint |
+//! | `model` | the model that was used with its parameters, such as `time_decay(7d)`; absent without an eligible touchpoint |
 //! | `currency`, `value`, `refunded` | the value in minor units; absent for steps without money; `refunded` absent when zero |
 //! | credits' `earner` | a partner key, or `@` and a channel |
 //! | credits' `weight`, `of`, `minor` | the share is `weight / of`; its part of the value in minor units |
@@ -18,8 +18,8 @@
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
+use tributary_domain::attribution::models::Model;
 use tributary_domain::attribution::{Earner, TouchKind};
-use tributary_domain::configuration::Model;
 use tributary_domain::fact::{EventKind, Verdict};
 use tributary_domain::ids::{
     BrandKey, CampaignKey, Channel, CommissionId, EventId, Goal, LinkKey, PartnerKey, PlanKey, TransactionId,
@@ -55,7 +55,8 @@ struct ConversionForm<'a> {
     campaign: Option<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     model: Option<Cow<'a, str>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Where early builds kept the parameter of weighted last touch.
+    #[serde(default, skip_serializing)]
     last_share_ppm: Option<u32>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     currency: Option<Cow<'a, str>>,
@@ -124,11 +125,8 @@ pub fn encode(conversion: &Conversion) -> Result<Vec<u8>, WireError> {
         transaction: conversion.transaction.as_ref().map(|transaction| transaction.as_str().into()),
         person: conversion.person,
         campaign: conversion.campaign.as_ref().map(|campaign| campaign.as_str().into()),
-        model: conversion.model.as_ref().map(|model| model.name().into()),
-        last_share_ppm: match conversion.model {
-            Some(Model::WeightedLastTouch { last_share_ppm }) => Some(last_share_ppm),
-            _ => None,
-        },
+        model: conversion.model.as_ref().map(|model| model.to_string().into()),
+        last_share_ppm: None,
         currency: conversion.value.as_ref().map(|value| value.currency.code().into()),
         value: conversion.value.map(|value| value.minor),
         refunded: conversion.refunded,
@@ -264,13 +262,12 @@ fn campaign(key: Option<&str>) -> Result<Option<CampaignKey>, WireError> {
     key.map(CampaignKey::parse).transpose().map_err(|error| unreadable(&error))
 }
 
-fn parse_model(name: &str, last_share_ppm: Option<u32>) -> Result<Model, WireError> {
-    match (name, last_share_ppm) {
-        ("first_touch", None) => Ok(Model::FirstTouch),
-        ("last_touch", None) => Ok(Model::LastTouch),
-        ("linear", None) => Ok(Model::Linear),
-        ("weighted_last_touch", Some(last_share_ppm)) => Ok(Model::WeightedLastTouch { last_share_ppm }),
-        _ => Err(unknown("model", name)),
+fn parse_model(text: &str, last_share_ppm: Option<u32>) -> Result<Model, WireError> {
+    match (Model::parse(text), last_share_ppm) {
+        (Some(Model::WeightedLastTouch { .. }), Some(last_share_ppm)) => {
+            Ok(Model::WeightedLastTouch { last_share_ppm })
+        }
+        (model, _) => model.ok_or_else(|| unknown("model", text)),
     }
 }
 

@@ -7,7 +7,8 @@ use tributary_domain::money::Currency;
 use super::opened::Opened;
 use super::{Failure, OutputArgs, SettingsArgs, choosing, print_json, print_line};
 use crate::desk::wait_for_engine;
-use crate::operations::report::{CreditReport, credits, model_of};
+use crate::operations::report::{CreditReport, credits};
+use tributary_domain::attribution::models::Model;
 
 /// Arguments of `report`.
 #[derive(Args, Debug)]
@@ -65,7 +66,7 @@ pub fn run(args: &ReportArgs) -> Result<(), Failure> {
         Failure::usage(format!("there is no model `{name}`"))
             .hint("first_touch, last_touch, linear, weighted_last_touch")
     };
-    let model = model.as_ref().map(|name| model_of(name).ok_or_else(|| unknown(name))).transpose()?;
+    let model = model.as_ref().map(|name| Model::parse(name).ok_or_else(|| unknown(name))).transpose()?;
     let configuration = opened.configuration.current();
     let brand = choosing::brand(&configuration, scope.brand.as_ref())?;
     let own = configuration.brands.get(&brand).map(|versions| versions.latest().currency);

@@ -293,9 +293,9 @@ fn touchpoints(conversion: &Conversion, configuration: &Configuration) -> Vec<St
 }
 
 fn shares(conversion: &Conversion) -> Vec<String> {
-    let Some(model) = conversion.model else { return Vec::new() };
+    let Some(model) = &conversion.model else { return Vec::new() };
     let campaign = conversion.campaign.as_ref().map_or_else(String::new, |key| format!(" of campaign {key}"));
-    let mut lines = vec![format!("Model {}{campaign}.", model.name())];
+    let mut lines = vec![format!("Model {model}{campaign}.")];
     for credit in &conversion.credits {
         let amount = conversion.value.map_or_else(String::new, |value| {
             format!(" = {} of {value}", Money::new(credit.minor, value.currency))

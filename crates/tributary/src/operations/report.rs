@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tributary_domain::attribution::Earner;
-use tributary_domain::configuration::{Configuration, Model, Versions};
+use tributary_domain::attribution::models::Model;
+use tributary_domain::configuration::{Configuration, Versions};
 use tributary_domain::fact::{EventKind, Verdict};
 use tributary_domain::ids::BrandKey;
 use tributary_domain::ledger::Account;
@@ -104,7 +105,8 @@ pub fn credits(
     currency: Currency,
     model: Option<Model>,
 ) -> anyhow::Result<CreditReport> {
-    let configuration = model.map_or_else(|| configuration.clone(), |model| with_model(configuration, model));
+    let configuration =
+        model.as_ref().map_or_else(|| configuration.clone(), |model| with_model(configuration, model));
     let mut sums: BTreeMap<String, Sum> = BTreeMap::new();
     let mut count = 0;
     walking::clusters(state, |cluster| -> anyhow::Result<()> {
@@ -127,9 +129,9 @@ pub fn credits(
         .sum();
     Ok(CreditReport {
         model: model
+            .clone()
             .or_else(|| only_model(&configuration, brand))
-            .map_or("live", |model| model.name())
-            .to_owned(),
+            .map_or_else(|| "live".to_owned(), |model| model.name().to_owned()),
         currency: currency.to_string(),
         totals: CreditTotals {
             conversions: count,
@@ -171,26 +173,20 @@ fn add(sums: &mut BTreeMap<String, Sum>, conversion: &Conversion, currency: Curr
 /// The model of a brand whose campaigns all have the same one.
 fn only_model(configuration: &Configuration, brand: &BrandKey) -> Option<Model> {
     let campaigns = configuration.campaigns.iter().filter(|((of, _), _)| of == brand);
-    let mut models = campaigns.flat_map(|(_, versions)| versions.iter().map(|(_, campaign)| campaign.model));
+    let mut models =
+        campaigns.flat_map(|(_, versions)| versions.iter().map(|(_, campaign)| campaign.model.clone()));
     let first = models.next()?;
     models.all(|model| model == first).then_some(first)
 }
 
-fn with_model(configuration: &Configuration, model: Model) -> Configuration {
+fn with_model(configuration: &Configuration, model: &Model) -> Configuration {
     let mut configuration = configuration.clone();
     for versions in configuration.campaigns.values_mut() {
-        let campaign = tributary_domain::configuration::Campaign { model, ..versions.latest().clone() };
+        let campaign =
+            tributary_domain::configuration::Campaign { model: model.clone(), ..versions.latest().clone() };
         *versions = Versions::always(campaign);
     }
     configuration
-}
-
-/// Reads a model's published name; weighted last touch has the commissioned 60 %.
-#[must_use]
-pub fn model_of(name: &str) -> Option<Model> {
-    [Model::FirstTouch, Model::LastTouch, Model::Linear, Model::WeightedLastTouch { last_share_ppm: 600_000 }]
-        .into_iter()
-        .find(|model| model.name() == name)
 }
 
 #[cfg(test)]
@@ -205,6 +201,5 @@ mod tests {
         }
         shares.add(2, 4);
         assert_eq!(shares.decimal(), "1.500000000000000000");
-        assert!(model_of("linear").is_some() && model_of("magic").is_none());
     }
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use tributary_adapters::canonical::DecodingRules;
 use tributary_adapters::import::ColumnMap;
+use tributary_domain::attribution::models::Model;
 use tributary_domain::click_id::ClickId;
-use tributary_domain::configuration::Model;
 use tributary_domain::fact::{PayoutStep, Verdict};
 use tributary_domain::money::Currency;
 use tributary_domain::reason::Reason;
@@ -130,14 +130,18 @@ fn a_payout_run_goes_its_way_once_and_what_is_below_the_minimum_rolls_over() {
     assert_eq!(again.payouts[0].amount, "4.50", "a prepared run stays as it is");
 
     let none = HashMap::new();
-    let early = advance(&mut bench.desk, "march", PayoutStep::Settled, &none, NOW).unwrap_err().to_string();
+    let early = advance(&mut bench.desk, &Workbench::brand(), "march", PayoutStep::Settled, &none, NOW)
+        .unwrap_err()
+        .to_string();
     assert!(early.contains("can become settled"), "{early}");
     for step in [PayoutStep::Approved, PayoutStep::Exported, PayoutStep::Exported, PayoutStep::Settled] {
-        let report = advance(&mut bench.desk, "march", step, &none, NOW).unwrap();
+        let report = advance(&mut bench.desk, &Workbench::brand(), "march", step, &none, NOW).unwrap();
         assert_eq!(report.payouts[0].step, step.name());
     }
-    assert!(advance(&mut bench.desk, "april", PayoutStep::Approved, &none, NOW).is_err());
-    assert_eq!(payout::list(bench.desk.state.as_ref(), Some("april")).unwrap().len(), 0);
+    assert!(
+        advance(&mut bench.desk, &Workbench::brand(), "april", PayoutStep::Approved, &none, NOW).is_err()
+    );
+    assert_eq!(payout::list(bench.desk.state.as_ref(), None, Some("april")).unwrap().len(), 0);
     holds(&bench);
 }
 

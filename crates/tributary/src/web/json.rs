@@ -43,7 +43,7 @@ pub(super) fn conversion(conversion: &Conversion) -> Value {
         "goal": conversion.goal.as_str(),
         "transaction_id": conversion.transaction.as_ref().map(|number| number.as_str()),
         "campaign": conversion.campaign.as_ref().map(|key| key.as_str()),
-        "model": conversion.model.map(|model| model.name()),
+        "model": conversion.model.as_ref().map(ToString::to_string),
         "value": conversion.value.map(Amount::from),
         "refunded": amount(conversion.refunded),
         "verdict": conversion.verdict.name(),

@@ -1,7 +1,7 @@
 //! Whole pages from figures made by hand.
 
+use tributary_domain::attribution::models::Model;
 use tributary_domain::attribution::{Earner, TouchKind};
-use tributary_domain::configuration::Model;
 use tributary_domain::fact::{
     Action, EventKind, Fact, FactBody, PayoutId, PayoutPlan, PayoutStep, Subject, Verdict,
 };

@@ -76,7 +76,7 @@ fn a7_fifty_reloads_of_one_link_are_one_touch() {
     for (model, expected) in
         [(Model::Linear, "ben 50.00, anna 50.00"), (COMMISSIONED, "ben 40.00, anna 60.00")]
     {
-        assert!(shown(&world().with_model(model), &lines)[0].contains(expected), "{model:?}");
+        assert!(shown(&world().with_model(model.clone()), &lines)[0].contains(expected), "{model:?}");
     }
 }
 

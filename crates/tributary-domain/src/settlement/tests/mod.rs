@@ -12,10 +12,9 @@ mod reversals;
 
 use super::{Conversion, Settlement, click_event_id, settle};
 use crate::attribution::Earner;
+use crate::attribution::models::Model;
 use crate::click_id::{ClickId, ClickIdKey, LinkFingerprint};
-use crate::configuration::{
-    Campaign, Configuration, Link, Model, Partner, PartnerKind, Plan, Rate, Tier, Versions,
-};
+use crate::configuration::{Campaign, Configuration, Link, Partner, PartnerKind, Plan, Rate, Tier, Versions};
 use crate::fact::{Action, Adjustment, Fact, FactBody, Reversal, StatusChange, Subject, Touch, Verdict};
 use crate::ids::{
     BrandKey, CampaignKey, Channel, DeduplicationKey, EventId, Goal, LinkKey, PartnerKey, PlanKey, PromoCode,

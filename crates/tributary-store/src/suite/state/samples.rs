@@ -1,7 +1,7 @@
 //! Facts, conversions and commits of a small brand, made from a number each.
 
+use tributary_domain::attribution::models::Model;
 use tributary_domain::attribution::{Earner, TouchKind};
-use tributary_domain::configuration::Model;
 use tributary_domain::fact::{
     Action, EventKind, Fact, FactBody, PayoutId, PayoutPlan, PayoutStep, Subject, Touch, Verdict,
 };

@@ -92,7 +92,7 @@ fn what_no_version_wrote_is_refused_and_says_why() {
         ("\"v\":1", "\"v\":2", "version 2"),
         ("\"verdict\":\"approved\"", "\"verdict\":\"maybe\"", "verdict `maybe`"),
         ("\"state\":\"held\"", "\"state\":\"lost\"", "state `lost`"),
-        ("\"model\":\"weighted_last_touch\"", "\"model\":\"linear\"", "model `linear`"),
+        ("\"model\":\"weighted_last_touch(600000)\"", "\"model\":\"magic\"", "model `magic`"),
         ("\"currency\":\"KWD\",\"value\"", "\"value\"", "without a currency"),
         ("\"earner\":\"anna\"", "\"earner\":\"a b\"", "a b"),
         ("\"v\":1", "\"v\":1,,", "line 1"),

@@ -1,12 +1,13 @@
 //! A campaign: what is promoted, how long a touchpoint may earn, who gets which share.
 
 use serde_json::{Value, json};
-use tributary_domain::configuration::{Campaign, Model, Tier};
+use tributary_domain::attribution::models::Model;
+use tributary_domain::configuration::{Campaign, Tier};
 use tributary_domain::ids::PlanKey;
 use tributary_domain::time::Span;
 
-use super::values::{host, percentage, percentage_text, web_address};
-use super::{Context, Fields, Problem};
+use super::values::{host, web_address};
+use super::{Context, Fields, Problem, model};
 
 pub(super) const FIELDS: &[&str] = &[
     "tier",
@@ -24,20 +25,13 @@ pub(super) const FIELDS: &[&str] = &[
 const VIEW_WINDOW: Span = Span::DAY;
 /// Half an hour without activity ends a visit, as web analytics counts visits.
 const VISIT_GAP: Span = Span(30 * Span::MINUTE.0);
-/// The commissioned share of the last touchpoint.
-const LAST_SHARE_PPM: u32 = 600_000;
+/// The commissioned model.
+const COMMISSIONED: Model = Model::WeightedLastTouch { last_share_ppm: 600_000 };
 
 const TIERS: [(&str, Tier); 3] = [
     ("awareness", Tier::Awareness),
     ("consideration", Tier::Consideration),
     ("conversion", Tier::Conversion),
-];
-
-const MODELS: [(&str, Model); 4] = [
-    ("first_touch", Model::FirstTouch),
-    ("last_touch", Model::LastTouch),
-    ("linear", Model::Linear),
-    ("weighted_last_touch", Model::WeightedLastTouch { last_share_ppm: LAST_SHARE_PPM }),
 ];
 
 pub(super) fn read(fields: &Fields<'_>, context: &Context<'_>) -> Result<Campaign, Problem> {
@@ -54,7 +48,7 @@ pub(super) fn read(fields: &Fields<'_>, context: &Context<'_>) -> Result<Campaig
         click_window,
         view_window,
         visit_gap: fields.parsed("visit_gap", Span::parse)?.unwrap_or(VISIT_GAP),
-        model: model(fields)?,
+        model: model::read(fields, "model")?.unwrap_or(COMMISSIONED),
         plan: fields.parsed("plan", PlanKey::parse)?,
         active: fields.flag("active", true)?,
     })
@@ -62,12 +56,6 @@ pub(super) fn read(fields: &Fields<'_>, context: &Context<'_>) -> Result<Campaig
 
 pub(super) fn write(campaign: &Campaign) -> Value {
     let tier = TIERS.iter().find(|(_, tier)| *tier == campaign.tier).map(|(name, _)| *name);
-    let model = match campaign.model {
-        Model::WeightedLastTouch { last_share_ppm } => {
-            json!({"kind": campaign.model.name(), "last_share": percentage_text(last_share_ppm)})
-        }
-        simple => json!(simple.name()),
-    };
     json!({
         "tier": tier,
         "destination": campaign.destination,
@@ -75,7 +63,7 @@ pub(super) fn write(campaign: &Campaign) -> Value {
         "click_parameter": campaign.click_parameter,
         "windows": {"click": campaign.click_window.to_string(), "view": campaign.view_window.to_string()},
         "visit_gap": campaign.visit_gap.to_string(),
-        "model": model,
+        "model": model::write(&campaign.model),
         "plan": campaign.plan.as_ref().map(PlanKey::as_str),
         "active": campaign.active,
     })
@@ -93,29 +81,6 @@ fn windows(fields: &Fields<'_>, tier: Tier) -> Result<(Span, Span), Problem> {
         ));
     }
     Ok((click, windows.parsed("view", Span::parse)?.unwrap_or(VIEW_WINDOW)))
-}
-
-/// `last_touch`, or with parameters `{kind: weighted_last_touch, last_share: "60%"}`.
-fn model(fields: &Fields<'_>) -> Result<Model, Problem> {
-    let default = Model::WeightedLastTouch { last_share_ppm: LAST_SHARE_PPM };
-    match fields.value("model") {
-        Some((value, place)) if value.is_object() => {
-            let parts = Fields::open(value, place, &[&["kind", "last_share"]])?;
-            let kind = parts.choice("kind", &MODELS)?.ok_or_else(|| parts.missing("kind"))?;
-            match (kind, parts.parsed("last_share", percentage)?) {
-                (Model::WeightedLastTouch { .. }, Some(last_share_ppm)) => {
-                    Ok(Model::WeightedLastTouch { last_share_ppm })
-                }
-                (other, Some(_)) => Err(parts.problem(
-                    "last_share",
-                    format!("`{}` has no `last_share`", other.name()),
-                    "remove it, or write `kind: weighted_last_touch`",
-                )),
-                (kind, None) => Ok(kind),
-            }
-        }
-        _ => Ok(fields.choice("model", &MODELS)?.unwrap_or(default)),
-    }
 }
 
 /// The name of a query parameter: what needs no escaping in any URL.

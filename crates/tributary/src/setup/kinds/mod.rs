@@ -6,6 +6,7 @@
 mod brand;
 mod campaign;
 mod link;
+mod model;
 mod partner;
 mod plan;
 mod source;
