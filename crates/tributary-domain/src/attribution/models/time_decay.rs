@@ -46,8 +46,8 @@ fn decayed(age: Span, half_life: Span) -> u64 {
     let Ok(whole @ 0..=DIGITS) = u32::try_from(halvings >> FRACTION_DIGITS) else { return 0 };
     let mut power: u128 = 1 << 62;
     for (place, root) in ROOTS.iter().enumerate() {
-        if halvings >> (FRACTION_DIGITS - 1 - place) & 1 == 1 {
-            power = power * root >> 62;
+        if (halvings >> (FRACTION_DIGITS - 1 - place)) & 1 == 1 {
+            power = (power * root) >> 62;
         }
     }
     u64::try_from(power >> (62 - DIGITS + whole)).unwrap_or(u64::MAX)
