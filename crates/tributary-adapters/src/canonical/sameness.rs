@@ -6,7 +6,7 @@
 use tributary_domain::fact::{Action, Touch, Verdict};
 use tributary_domain::ids::{
     BrandKey, CampaignKey, Channel, DeduplicationKey, LinkKey, PartnerKey, PromoCode, SourceKey,
-    TransactionId, fingerprint,
+    TransactionId, fingerprint, fingerprint_in_order,
 };
 use tributary_domain::money::Money;
 use tributary_domain::tracking::Tracking;
@@ -31,10 +31,11 @@ pub fn deduplication_key(brand: &BrandKey, source: &SourceKey, event: &IncomingE
     let (brand, source) = (brand.as_str().as_bytes(), source.as_str().as_bytes());
     let kind = event.kind.name().as_bytes();
     DeduplicationKey(match (&event.event_id, transaction(&event.body)) {
-        (Some(id), _) => fingerprint(&[b"event", brand, source, id.as_bytes()]),
+        (Some(id), _) => fingerprint_in_order(&[b"event", brand, source, id.as_bytes()], id),
         (None, Some(number)) => {
             let status = status(&event.body).map_or("", Verdict::name);
-            fingerprint(&[b"transaction", brand, source, kind, number.as_bytes(), status.as_bytes()])
+            let parts = [b"transaction", brand, source, kind, number.as_bytes(), status.as_bytes()];
+            fingerprint_in_order(&parts, number)
         }
         (None, None) => fingerprint(&[b"content", brand, source, &content(event, true)]),
     })

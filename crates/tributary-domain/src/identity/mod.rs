@@ -15,13 +15,14 @@ mod stitching;
 
 use crate::click_id::ClickId;
 use crate::fact::Fact;
-use crate::ids::{BrandKey, SubjectHash, TransactionId, fingerprint};
+use crate::ids::{BrandKey, SubjectHash, TransactionId, fingerprint, fingerprint_in_order};
 
 pub use stitching::{PersonIndex, Stitching, stitch};
 
 /// An identifier that may connect facts, hashed with its kind and brand.
 ///
-/// For our own click ids the first six bytes are the click's time, so that new clicks lie side by side in an index.
+/// For our own click ids the first six bytes are the click's time, so that new clicks lie side by side in an index; for transactions the
+/// first three follow the number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct NodeKey(pub [u8; 16]);
 
@@ -57,7 +58,9 @@ pub fn click_node(brand: &BrandKey, click: &ClickId) -> NodeKey {
 /// The node of a transaction id.
 #[must_use]
 pub fn transaction_node(brand: &BrandKey, namespace: &str, transaction: &TransactionId) -> NodeKey {
-    node("transaction", brand, &[namespace.as_bytes(), transaction.as_str().as_bytes()])
+    let parts =
+        [b"transaction", brand.as_str().as_bytes(), namespace.as_bytes(), transaction.as_str().as_bytes()];
+    NodeKey(fingerprint_in_order(&parts, transaction.as_str()))
 }
 
 fn node(kind: &str, brand: &BrandKey, values: &[&[u8]]) -> NodeKey {
