@@ -11,6 +11,7 @@
 pub mod books;
 pub mod clusters;
 mod difference;
+mod payouts;
 mod planning;
 pub mod rollup;
 pub mod runner;

@@ -17,7 +17,8 @@ use tributary_store::state::{
 
 use super::books::{Books, Posting};
 use super::clusters::{Assignment, assign};
-use super::difference::{Difference, TouchedLine, line_ids};
+use super::difference::{Difference, line_ids};
+use super::payouts::{LockChanges, PayoutChanges};
 use super::rollup::Rollups;
 
 /// A decoded log record.
@@ -27,12 +28,6 @@ pub(super) struct Arrival {
     pub(super) received_at: Timestamp,
     pub(super) fact: Fact,
 }
-
-/// Minor units by which this step changes what payouts hold of a line.
-type LockChanges = HashMap<CommissionId, i64>;
-
-/// Whose the lines are that payouts of this step name.
-type TouchedLines = HashMap<CommissionId, TouchedLine>;
 
 /// Completes `commit` with everything that the arrivals and the queued clusters lead to.
 pub(super) fn plan(
@@ -48,7 +43,8 @@ pub(super) fn plan(
 
     let mut books = Books::open(heads);
     let mut rollups = Rollups::default();
-    let (lock_changes, touched_lines) = payouts(state, &arrivals, &mut commit, &mut books)?;
+    let PayoutChanges { locks: lock_changes, lines: touched_lines, .. } =
+        PayoutChanges::of(state, &arrivals, &mut commit, &mut books)?;
     let touched_by_payouts = clusters_of_lines(state, &lock_changes, &assignment)?;
 
     let mut to_settle: BTreeSet<ClusterId> = queued.iter().copied().collect();
@@ -253,93 +249,6 @@ fn stored_facts(
             }
         })
         .collect()
-}
-
-/// Takes payout facts into account: their plans and steps, their own postings, and the locks on their lines.
-fn payouts(
-    state: &mut dyn StateWriter,
-    arrivals: &[Arrival],
-    commit: &mut Commit,
-    books: &mut Books,
-) -> Result<(LockChanges, TouchedLines), StateError> {
-    let ids: BTreeSet<String> = arrivals
-        .iter()
-        .filter_map(|arrival| match &arrival.fact.body {
-            FactBody::PayoutPrepared(plan) => Some(plan.payout.0.to_string()),
-            FactBody::PayoutAdvanced(advance) => Some(advance.payout.0.to_string()),
-            _ => None,
-        })
-        .collect();
-    if ids.is_empty() {
-        return Ok((LockChanges::new(), TouchedLines::new()));
-    }
-    let mut known = state.payouts(&ids.iter().cloned().collect::<Vec<_>>())?;
-    let mut changed: BTreeMap<String, Payout> = BTreeMap::new();
-    let mut locks = LockChanges::new();
-    let mut touched = TouchedLines::new();
-    for arrival in arrivals {
-        let fact = &arrival.fact;
-        match &fact.body {
-            FactBody::PayoutPrepared(plan) if !known.contains_key(&*plan.payout.0) => {
-                for (line, minor) in &plan.lines {
-                    *locks.entry(*line).or_insert(0) += minor;
-                    touched.insert(*line, touched_line(fact, plan));
-                }
-                let payout = Payout {
-                    brand: fact.brand.clone(),
-                    plan: plan.clone(),
-                    step: PayoutStep::Prepared,
-                    reference: None,
-                    prepared_at: fact.occurred_at,
-                    stepped_at: fact.occurred_at,
-                };
-                known.insert(plan.payout.0.to_string(), payout.clone());
-                changed.insert(plan.payout.0.to_string(), payout);
-            }
-            FactBody::PayoutAdvanced(advance) => {
-                let Some(payout) = known.get_mut(&*advance.payout.0) else { continue };
-                if !payout.step.may_become(advance.step) {
-                    continue;
-                }
-                let total = payout.plan.total();
-                let partner = &payout.plan.partner;
-                let posting = Posting {
-                    brand: &fact.brand,
-                    currency: total.currency,
-                    subject: &advance.payout.0,
-                    cause: fact.event_id,
-                };
-                books.post(
-                    &posting,
-                    &payout_position(partner, payout.step, total.minor),
-                    &payout_position(partner, advance.step, total.minor),
-                );
-                if advance.step == PayoutStep::Failed {
-                    for (line, minor) in &payout.plan.lines {
-                        *locks.entry(*line).or_insert(0) -= minor;
-                        touched.insert(*line, touched_line(fact, &payout.plan));
-                    }
-                }
-                payout.step = advance.step;
-                payout.stepped_at = fact.occurred_at;
-                payout.reference =
-                    advance.reference.as_deref().map(str::to_owned).or(payout.reference.take());
-                changed.insert(advance.payout.0.to_string(), payout.clone());
-            }
-            _ => {}
-        }
-    }
-    commit.payouts = changed.into_values().collect();
-    Ok((locks, touched))
-}
-
-fn touched_line(fact: &Fact, plan: &PayoutPlan) -> TouchedLine {
-    TouchedLine {
-        brand: fact.brand.clone(),
-        partner: plan.partner.clone(),
-        currency: plan.currency,
-        cause: fact.event_id,
-    }
 }
 
 /// The clusters of lines whose locks change, as they are called after this step's merges.
