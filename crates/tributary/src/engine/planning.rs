@@ -3,19 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tributary_domain::configuration::Configuration;
-use tributary_domain::fact::{Fact, FactBody, PayoutPlan, PayoutStep};
+use tributary_domain::fact::{Fact, FactBody};
 use tributary_domain::identity::{NodeKey, nodes};
 use tributary_domain::ids::{BrandKey, CommissionId, EventId};
-use tributary_domain::ledger::payout_position;
 use tributary_domain::reason::Reason;
 use tributary_domain::settlement::{Conversion, Settlement, settle};
 use tributary_domain::time::Timestamp;
 use tributary_store::log::{Sequence, Way};
 use tributary_store::state::{
-    ChainHead, ClusterContents, ClusterId, Commit, Payout, StateError, StateWriter, StoredFact,
+    ChainHead, ClusterContents, ClusterId, Commit, StateError, StateWriter, StoredFact,
 };
 
-use super::books::{Books, Posting};
+use super::books::Books;
 use super::clusters::{Assignment, assign};
 use super::difference::{Difference, line_ids};
 use super::payouts::{LockChanges, PayoutChanges};

@@ -107,7 +107,8 @@ mod tests {
     fn hosts_are_names_not_addresses() {
         assert_eq!(host("Shop.Example").as_deref(), Ok("shop.example"));
         assert_eq!(host("127.0.0.1").as_deref(), Ok("127.0.0.1"));
-        for text in ["https://shop.example", "shop.example/x", "shop example", "", "shop.example:80", "a@b"] {
+        assert_eq!(host("shop.example:8443").as_deref(), Ok("shop.example:8443"));
+        for text in ["https://shop.example", "shop.example/x", "shop example", "", "shop.example:x", "a@b"] {
             assert!(host(text).is_err(), "{text}");
         }
         assert!(web_address("javascript:alert(1)").is_err());
