@@ -37,6 +37,9 @@ pub enum EngineError {
     /// The store failed.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A rule of the domain failed in a way that it never should.
+    #[error("the engine's step panicked: {0}")]
+    Panicked(String),
     /// A log record cannot be decoded by this version.
     #[error("log record {sequence} cannot be read: {problem}")]
     Record {
@@ -86,10 +89,15 @@ impl Engine {
     pub fn step(&mut self, configuration: &Configuration) -> Result<Step, EngineError> {
         let done = self.try_step(configuration);
         if done.is_err() {
-            self.checkpoint = None;
-            self.heads = None;
+            self.forget();
         }
         done
+    }
+
+    /// Forgets what was read from the store: after a failure it is read again.
+    pub(crate) fn forget(&mut self) {
+        self.checkpoint = None;
+        self.heads = None;
     }
 
     fn try_step(&mut self, configuration: &Configuration) -> Result<Step, EngineError> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use tributary_domain::configuration::Configuration;
 use tributary_store::state::StateError;
 
 use super::{Engine, EngineError, Step};
@@ -79,7 +80,7 @@ pub fn run(
     let mut retry_wait = RETRY_WAIT;
     while !stop.load(Ordering::Relaxed) {
         let started = Instant::now();
-        let done = engine.step(&configuration.current());
+        let done = guarded(&mut engine, &configuration.current());
         if done.is_ok() {
             failures.0.store(0, Ordering::Relaxed);
         }
@@ -115,6 +116,18 @@ pub fn run(
     }
 }
 
+/// One step; a panic in it is a failure like any other. The thread lives on, the log keeps what was not booked, and readiness says so.
+fn guarded(engine: &mut Engine, configuration: &Configuration) -> Result<Step, EngineError> {
+    // Nothing of a step outlives its failure: the engine forgets what it had read, and an open transaction is rolled back.
+    let step = std::panic::AssertUnwindSafe(|| engine.step(configuration));
+    std::panic::catch_unwind(step).unwrap_or_else(|panic| {
+        engine.forget();
+        let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(EngineError::Panicked(said.unwrap_or_else(|| "without a word".to_owned())))
+    })
+}
+
 /// Lets the doors' threads go first where the machine has not enough cores for all: somebody waits for a redirect, and what the engine
 /// has not done yet stands safely in the log. It keeps a share of the cores whatever the load; [`Visitors`] does the same for the disk.
 fn step_back() {
@@ -133,6 +146,10 @@ fn step_back() {
 
 #[cfg(test)]
 mod tests {
+    use tributary_domain::ids::EventId;
+    use tributary_store::log::{ConflictRecord, LogError, LogReader, LogRecord, Sequence};
+    use tributary_store::state::sqlite::SqliteStateWriter;
+
     use super::*;
 
     #[test]
@@ -148,5 +165,44 @@ mod tests {
         assert_eq!(visitors.rest_after(work), Duration::ZERO);
         drop(few);
         assert_eq!(visitors.0.load(Ordering::Relaxed), 0);
+    }
+
+    /// A log that fails like a fault of our own, once.
+    struct FaultyOnce(AtomicBool);
+
+    impl LogReader for FaultyOnce {
+        fn read_after(&self, _: Sequence, _: usize) -> Result<Vec<LogRecord>, LogError> {
+            assert!(self.0.swap(true, Ordering::Relaxed), "a fault of our own");
+            Ok(Vec::new())
+        }
+        fn get(&self, _: Sequence) -> Result<Option<LogRecord>, LogError> {
+            Ok(None)
+        }
+        fn find_by_event(&self, _: EventId) -> Result<Option<LogRecord>, LogError> {
+            Ok(None)
+        }
+        fn last(&self) -> Result<Sequence, LogError> {
+            Ok(Sequence(0))
+        }
+        fn count(&self) -> Result<u64, LogError> {
+            Ok(0)
+        }
+        fn conflicts(&self, _: usize) -> Result<Vec<ConflictRecord>, LogError> {
+            Ok(Vec::new())
+        }
+        fn conflict_count(&self) -> Result<u64, LogError> {
+            Ok(0)
+        }
+    }
+
+    #[test]
+    fn a_panic_in_a_step_is_a_failure_that_is_tried_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = SqliteStateWriter::open(&folder.path().join("state.sqlite")).unwrap();
+        let mut engine = Engine::new(Arc::new(FaultyOnce(AtomicBool::new(false))), Box::new(state), 10);
+        let configuration = Configuration::default();
+        let failed = guarded(&mut engine, &configuration).unwrap_err().to_string();
+        assert!(failed.contains("a fault of our own"), "{failed}");
+        assert_eq!(guarded(&mut engine, &configuration).unwrap(), Step::Idle);
     }
 }
