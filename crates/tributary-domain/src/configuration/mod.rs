@@ -3,15 +3,19 @@
 //! An entity is a list of versions, each in force from a moment on. A fact is judged by the version in force when
 //! it happened; what happened before the first version is judged by the first.
 
+mod campaign;
+
 use std::collections::{BTreeMap, HashMap};
 
-use crate::attribution::models::{Model, TrainedWeights};
+use crate::attribution::models::TrainedWeights;
 use crate::click_id::LinkFingerprint;
 use crate::ids::{
     BrandKey, CampaignKey, Goal, LinkKey, PartnerKey, PlanKey, PromoCode, SourceKey, WeightsKey,
 };
 use crate::money::{Currency, Money};
 use crate::time::{Span, Timestamp};
+
+pub use campaign::{Campaign, Tier};
 
 /// Versions of one entity, oldest first.
 #[derive(Clone, PartialEq, Debug)]
@@ -51,40 +55,6 @@ impl<T> Versions<T> {
     }
 }
 
-/// How far down the funnel a campaign aims; decides the windows it starts with.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Tier {
-    /// 30 days.
-    Awareness,
-    /// 14 days.
-    Consideration,
-    /// 7 days.
-    Conversion,
-}
-
-impl Tier {
-    /// Reads the published name.
-    #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
-        match name {
-            "awareness" => Some(Self::Awareness),
-            "consideration" => Some(Self::Consideration),
-            "conversion" => Some(Self::Conversion),
-            _ => None,
-        }
-    }
-
-    /// The click-through window of the tier, from the commissioning text.
-    #[must_use]
-    pub const fn click_window(self) -> Span {
-        match self {
-            Self::Awareness => Span::days(30),
-            Self::Consideration => Span::days(14),
-            Self::Conversion => Span::days(7),
-        }
-    }
-}
-
 /// A brand.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Brand {
@@ -96,33 +66,6 @@ pub struct Brand {
     pub fallback_url: Option<String>,
     /// More distinct customers than this on one visitor, e-mail or device, and it no longer joins people.
     pub most_customers_per_identifier: u32,
-}
-
-/// A campaign.
-#[derive(Clone, PartialEq, Debug)]
-pub struct Campaign {
-    /// Its brand.
-    pub brand: BrandKey,
-    /// Its tier.
-    pub tier: Tier,
-    /// Where links lead unless they have their own destination.
-    pub destination: String,
-    /// Hosts that `to=` and links may lead to, beside the destination's own.
-    pub allowed_hosts: Vec<String>,
-    /// Name of the parameter that carries the click id to the destination.
-    pub click_parameter: String,
-    /// How long a click may earn credit.
-    pub click_window: Span,
-    /// How long an impression may earn credit.
-    pub view_window: Span,
-    /// Touchpoints of one partner closer together than this are one visit.
-    pub visit_gap: Span,
-    /// Who gets which share.
-    pub model: Model,
-    /// What is paid for it.
-    pub plan: Option<PlanKey>,
-    /// Whether its links redirect and count.
-    pub active: bool,
 }
 
 /// What a partner is.
