@@ -98,6 +98,8 @@ impl Server {
                 .read_token
                 .as_ref()
                 .map_or(ReadAccess::Loopback, |token| ReadAccess::Token(token.as_str().to_owned())),
+            overviews: Default::default(),
+            rows: Default::default(),
         };
         let listener = TcpListener::bind(settings.listen).await.with_context(|| {
             format!("cannot listen on {}; name a free address with --listen", settings.listen)

@@ -6,7 +6,7 @@
 //! | file | what it does |
 //! | --- | --- |
 //! | `access` | who may read |
-//! | `overview`, `stages`, `partners` | the figures |
+//! | `overview`, `stages`, `partners`, `remembered` | the figures |
 //! | `words`, `figures` | how states, reasons, amounts and times are said |
 //! | `html`, `layout`, `style.css` | escaping, the frame of a page |
 //! | `home`, `conversions`, `explanation` | the pages |
@@ -22,6 +22,7 @@ pub mod json;
 pub mod layout;
 pub mod overview;
 pub mod partners;
+pub mod remembered;
 pub mod request;
 pub mod stages;
 #[cfg(test)]
@@ -45,7 +46,8 @@ use tributary_store::state::{ConversionFilter, StateReader};
 
 pub use self::access::ReadAccess;
 use self::figures::Amount;
-use self::overview::{Overview, ReadError, at_one_moment};
+use self::overview::{AsOf, Overview, ReadError, at_one_moment};
+use self::remembered::Remembered;
 use self::request::{Parameters, Refused};
 use crate::edge::now;
 use crate::operations::explain::{Explanation, explain};
@@ -73,6 +75,10 @@ pub struct Pages {
     pub configuration: Arc<LiveConfiguration>,
     /// Who may read.
     pub access: ReadAccess,
+    /// First pages that took long to read.
+    pub overviews: Remembered<Overview>,
+    /// Figures that took long to read.
+    pub rows: Remembered<(AsOf, Vec<Value>)>,
 }
 
 /// The pages as routes. The server must provide each peer's address
@@ -130,11 +136,13 @@ async fn home_page(State(pages): State<Arc<Pages>>, RawQuery(query): RawQuery) -
         .map_or_else(Refused::page, |overview| home::home_page(&overview).into_response())
 }
 
-async fn overview(pages: Arc<Pages>, query: Option<String>) -> Result<Overview, Refused> {
+async fn overview(pages: Arc<Pages>, query: Option<String>) -> Result<Arc<Overview>, Refused> {
     let wanted = Parameters::read(query.as_deref(), &["brand"])?.parsed("brand", BrandKey::parse)?;
     let overview = reading(pages, move |pages| {
-        let configuration = pages.configuration.current();
-        Overview::read(pages.state.as_ref(), pages.log.as_ref(), &configuration, wanted.as_ref(), now())
+        pages.overviews.get(wanted.as_ref().map_or("", BrandKey::as_str), || {
+            let configuration = pages.configuration.current();
+            Overview::read(pages.state.as_ref(), pages.log.as_ref(), &configuration, wanted.as_ref(), now())
+        })
     })
     .await?;
     match &overview.brand {
@@ -253,11 +261,15 @@ async fn figures_json(
     let figures = async {
         let brand = Parameters::read(query.as_deref(), &["brand"])?.parsed("brand", BrandKey::parse)?;
         reading(pages, move |pages| {
-            at_one_moment(pages.state.as_ref(), pages.log.as_ref(), || read(pages, brand.as_ref()))
+            let question = format!("{name} {}", brand.as_ref().map_or("", BrandKey::as_str));
+            pages.rows.get(&question, || {
+                at_one_moment(pages.state.as_ref(), pages.log.as_ref(), || read(pages, brand.as_ref()))
+            })
         })
         .await
     };
-    figures.await.map_or_else(Refused::json, |(as_of, rows)| {
+    figures.await.map_or_else(Refused::json, |figures| {
+        let (as_of, rows) = &*figures;
         Json(json!({ "as_of": as_of, name: rows })).into_response()
     })
 }
