@@ -262,15 +262,16 @@ async fn figures_json(
         let brand = Parameters::read(query.as_deref(), &["brand"])?.parsed("brand", BrandKey::parse)?;
         reading(pages, move |pages| {
             let question = format!("{name} {}", brand.as_ref().map_or("", BrandKey::as_str));
-            pages.rows.get(&question, || {
+            let figures = pages.rows.get(&question, || {
                 at_one_moment(pages.state.as_ref(), pages.log.as_ref(), || read(pages, brand.as_ref()))
-            })
+            })?;
+            // Remembered figures may be older than what the log has now; who asks for `lag` wants to know.
+            Ok((figures.0.with_log(pages.log.last()?.0), figures))
         })
         .await
     };
-    figures.await.map_or_else(Refused::json, |figures| {
-        let (as_of, rows) = &*figures;
-        Json(json!({ "as_of": as_of, name: rows })).into_response()
+    figures.await.map_or_else(Refused::json, |(as_of, figures)| {
+        Json(json!({ "as_of": as_of, name: figures.1 })).into_response()
     })
 }
 

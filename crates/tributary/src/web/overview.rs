@@ -73,12 +73,17 @@ pub fn at_one_moment<T>(
         figures = read()?;
         after = moment()?;
     }
-    let last = log.last()?.0;
     let (event, queue) = before;
-    Ok((
-        AsOf { event, log: last.max(event), lag: last.saturating_sub(event), queue, moving: before != after },
-        figures,
-    ))
+    let as_of = AsOf { event, log: event, lag: 0, queue, moving: before != after };
+    Ok((as_of.with_log(log.last()?.0), figures))
+}
+
+impl AsOf {
+    /// The same beside a log that has grown meanwhile.
+    #[must_use]
+    pub fn with_log(self, newest: u64) -> Self {
+        Self { log: newest.max(self.event), lag: newest.saturating_sub(self.event), ..self }
+    }
 }
 
 /// The first page.
