@@ -146,10 +146,22 @@ struct Judged<'t, 'c> {
 ///
 /// Many senders stamp conversions in whole seconds, so that one made right after its click would lie before it. A conversion at a whole
 /// second therefore stands for the end of that second: a touchpoint within it is no older and no younger than the conversion.
-fn age(touched_at: Timestamp, converted_at: Timestamp) -> Span {
+#[must_use]
+pub fn age(touched_at: Timestamp, converted_at: Timestamp) -> Span {
     let age = converted_at.since(touched_at);
     let within_its_second = converted_at.0 % Span::SECOND.0 == 0 && age > Span(-Span::SECOND.0);
     if within_its_second { age.max(Span(0)) } else { age }
+}
+
+/// How long a touchpoint may earn credit: `campaign` is the version of its campaign in force at the conversion, if it has one.
+#[must_use]
+pub fn window_of(kind: TouchKind, campaign: Option<&Campaign>) -> Span {
+    match (kind, campaign) {
+        (TouchKind::Impression, Some(campaign)) => campaign.view_window,
+        (TouchKind::Impression, None) => OTHER_CHANNEL_VIEW_WINDOW,
+        (_, Some(campaign)) => campaign.click_window,
+        (_, None) => OTHER_CHANNEL_WINDOW,
+    }
 }
 
 fn judge_alone(
@@ -173,12 +185,7 @@ fn judge_alone(
     {
         return Reason::OtherCampaign;
     }
-    let window = match (touchpoint.kind, campaign) {
-        (TouchKind::Impression, Some(campaign)) => campaign.view_window,
-        (TouchKind::Impression, None) => OTHER_CHANNEL_VIEW_WINDOW,
-        (_, Some(campaign)) => campaign.click_window,
-        (_, None) => OTHER_CHANNEL_WINDOW,
-    };
+    let window = window_of(touchpoint.kind, campaign);
     if age > window { Reason::OutsideWindow } else { Reason::Eligible }
 }
 

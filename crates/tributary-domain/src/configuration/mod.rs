@@ -49,6 +49,15 @@ impl<T> Versions<T> {
         &self.0[self.0.len() - 1].1
     }
 
+    /// When the version in force at a moment began, and when the next one takes its place.
+    ///
+    /// What happened before the first version is judged by the first, which then begins after that moment.
+    #[must_use]
+    pub fn in_force_at(&self, moment: Timestamp) -> (Timestamp, Option<Timestamp>) {
+        let place = self.0.partition_point(|(from, _)| *from <= moment).saturating_sub(1);
+        (self.0[place].0, self.0.get(place + 1).map(|(from, _)| *from))
+    }
+
     /// All versions with the moment each begins, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &(Timestamp, T)> {
         self.0.iter()
@@ -323,6 +332,12 @@ mod tests {
             [(0, "first"), (99, "first"), (100, "second"), (199, "second"), (200, "third")]
         {
             assert_eq!(*versions.at(Timestamp(moment)), expected);
+        }
+        let always = Timestamp(i64::MIN);
+        for (moment, began, ends) in
+            [(99, always, Some(100)), (100, Timestamp(100), Some(200)), (300, Timestamp(200), None)]
+        {
+            assert_eq!(versions.in_force_at(Timestamp(moment)), (began, ends.map(Timestamp)));
         }
     }
 
