@@ -99,6 +99,7 @@ reasons! {
     AfterConversion = "after_conversion", Touchpoint, "The touchpoint happened after the conversion.", "";
     OutsideWindow = "outside_window", Touchpoint, "The touchpoint is older than its campaign's window.", "";
     RepeatInVisit = "repeat_in_visit", Touchpoint, "The touchpoint repeats an earlier one of the same visit.", "";
+    TooManyTouchpoints = "too_many_touchpoints", Touchpoint, "The conversion has more touchpoints than can share it; the first and the newest 999 do.", "So many touchpoints of one person are a machine's: look at where they come from.";
     OtherCampaign = "other_campaign", Touchpoint, "The conversion names another campaign.", "";
     ViewOutranked = "view_outranked", Touchpoint, "An impression counts only when there is no eligible click.", "";
     DirectOutranked = "direct_outranked", Touchpoint, "Direct traffic takes no credit beside any other touchpoint.", "";

@@ -132,6 +132,7 @@ pub(crate) fn judge<'c>(
         .collect();
     outrank(&mut judged);
     collapse_repeats(&mut judged);
+    keep_most(&mut judged);
     judged.into_iter().map(|each| each.verdict).collect()
 }
 
@@ -219,6 +220,20 @@ fn demote(judged: &mut [Judged<'_, '_>], reason: Reason, applies: impl Fn(&Touch
     for each in judged.iter_mut().filter(|each| each.verdict == Reason::Eligible && applies(each.touchpoint))
     {
         each.verdict = reason;
+    }
+}
+
+/// Touchpoints that share one conversion at most. A person has some dozens; a machine that clicks all day would otherwise make every
+/// conversion as long as its history, and each share less than the smallest coin.
+const MOST_ELIGIBLE: usize = 1_000;
+
+/// Of too many eligible touchpoints the first and the newest stand.
+fn keep_most(judged: &mut [Judged<'_, '_>]) {
+    let eligible = judged.iter_mut().filter(|each| each.verdict == Reason::Eligible);
+    let mut eligible: Vec<&mut Judged<'_, '_>> = eligible.collect();
+    let surplus = eligible.len().saturating_sub(MOST_ELIGIBLE);
+    for each in eligible.iter_mut().skip(1).take(surplus) {
+        each.verdict = Reason::TooManyTouchpoints;
     }
 }
 

@@ -150,3 +150,14 @@ fn a10_ties_in_time_break_on_the_event_id() {
     };
     assert_eq!(order(1, 2), order(2, 1));
 }
+
+#[test]
+fn of_too_many_touchpoints_the_first_and_the_newest_stand() {
+    let rows: Vec<String> =
+        (0..1_005).map(|number| format!("{} p{number} spring click", 400 + number / 3)).collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let verdicts = verdicts(&rows);
+    let standing = verdicts.iter().filter(|verdict| **verdict == "eligible").count();
+    assert_eq!((standing, verdicts[0], verdicts[1_004]), (1_000, "eligible", "eligible"));
+    assert_eq!(verdicts[1..6], ["too_many_touchpoints"; 5]);
+}
