@@ -4,6 +4,7 @@
 //! [`crate::money::split_by_largest_remainder`].
 
 pub mod models;
+pub mod training;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
