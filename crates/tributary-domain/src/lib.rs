@@ -21,6 +21,7 @@ pub mod identity;
 pub mod ids;
 pub mod ledger;
 pub mod money;
+pub mod ownership;
 pub mod payout;
 pub mod reason;
 pub mod reconciliation;

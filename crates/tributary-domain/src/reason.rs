@@ -105,11 +105,13 @@ reasons! {
     DirectOutranked = "direct_outranked", Touchpoint, "Direct traffic takes no credit beside any other touchpoint.", "";
     NamedOutranked = "named_outranked", Touchpoint, "The partner named by the sender counts only when there is no eligible touchpoint.", "";
     PartnerUnknown = "partner_unknown", Touchpoint, "The touchpoint names a link or partner that is not set up.", "Create it with `tributary apply`; conversions are settled again.";
+    OwnedByOther = "owned_by_other", Touchpoint, "The customer is owned through an earlier touchpoint, which takes all.", "See `customer_ownership` of the brand for how long.";
     CodeOutsideDates = "code_outside_dates", Touchpoint, "The promo code was not valid at that time.", "";
 
     Attributed = "attributed", Conversion, "The conversion's value was credited to its touchpoints.", "";
     NoTouchpoint = "no_touchpoint", Conversion, "No touchpoint of this person is known.", "It is settled again when a late click or a link between identities arrives.";
     NoEligibleTouchpoint = "no_eligible_touchpoint", Conversion, "Touchpoints are known but none was eligible.", "See the reason at each touchpoint.";
+    CustomerOwned = "customer_owned", Conversion, "The customer is owned by the partner who won him; the whole value was credited to that partner.", "See `customer_ownership` of the brand for how long.";
     ConversionRejected = "conversion_rejected", Conversion, "The operator rejected the conversion.", "";
 
     AwaitingApproval = "awaiting_approval", Commission, "The conversion has not been approved yet.", "Approve it by a status event or by reconciliation.";

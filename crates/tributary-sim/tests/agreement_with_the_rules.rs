@@ -14,6 +14,7 @@ use tributary_domain::ids::{
     SourceKey, SubjectHash, TransactionId, fingerprint,
 };
 use tributary_domain::money::{Currency, Money};
+use tributary_domain::ownership::CustomerOwnership;
 use tributary_domain::reason::Reason;
 use tributary_domain::settlement::settle;
 use tributary_domain::time::{Span, Timestamp};
@@ -135,8 +136,13 @@ fn eur() -> Currency {
 
 fn configuration() -> Configuration {
     let mut configuration = Configuration::default();
-    let shop =
-        Brand { name: "Lumen".into(), currency: eur(), fallback_url: None, most_customers_per_identifier: 5 };
+    let shop = Brand {
+        name: "Lumen".into(),
+        currency: eur(),
+        fallback_url: None,
+        most_customers_per_identifier: 5,
+        customer_ownership: CustomerOwnership::Nobody,
+    };
     configuration.brands.insert(brand(), Versions::always(shop));
     for campaign in &world::CAMPAIGNS {
         let key = (brand(), CampaignKey::parse(campaign.key).unwrap());

@@ -13,6 +13,7 @@ use crate::ids::{
     BrandKey, CampaignKey, Goal, LinkKey, PartnerKey, PlanKey, PromoCode, SourceKey, WeightsKey,
 };
 use crate::money::{Currency, Money};
+use crate::ownership::CustomerOwnership;
 use crate::time::{Span, Timestamp};
 
 pub use campaign::{Campaign, Tier};
@@ -75,6 +76,8 @@ pub struct Brand {
     pub fallback_url: Option<String>,
     /// More distinct customers than this on one visitor, e-mail or device, and it no longer joins people.
     pub most_customers_per_identifier: u32,
+    /// Whether the partner who won a customer keeps him.
+    pub customer_ownership: CustomerOwnership,
 }
 
 /// What a partner is.

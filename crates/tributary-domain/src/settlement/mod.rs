@@ -5,6 +5,7 @@
 
 mod commissions;
 mod orders;
+mod ownership;
 mod touchpoints;
 
 use std::collections::HashSet;
@@ -25,6 +26,7 @@ use crate::reason::Reason;
 use crate::time::Timestamp;
 
 use orders::Order;
+use ownership::Owners;
 use touchpoints::{Touches, considered};
 
 /// Everything that a cluster's facts lead to.
@@ -55,7 +57,7 @@ pub struct Conversion {
     pub person: Option<EventId>,
     /// The campaign whose model was used.
     pub campaign: Option<CampaignKey>,
-    /// The model that was used; `None` without an eligible touchpoint.
+    /// The model that was used; `None` without an eligible touchpoint, and where the customer's owner takes all.
     pub model: Option<Model>,
     /// Value as sent or adjusted.
     pub value: Option<Money>,
@@ -214,6 +216,7 @@ impl<'a> Cluster<'a> {
         let touches = Touches::of(self);
         let mut outcomes: Vec<Option<Reason>> = vec![None; self.facts.len()];
         let mut conversions = Vec::new();
+        let mut owners = Owners::default();
         let without_number = Order::default();
         for (place, fact) in self.facts.iter().enumerate() {
             let Some(action) = fact.body.action() else { continue };
@@ -224,7 +227,7 @@ impl<'a> Cluster<'a> {
                 outcomes[place] = Some(Reason::TransactionRepeated);
                 continue;
             }
-            let conversion = self.conversion(action, deliveries, order, &touches, &mut outcomes);
+            let conversion = self.conversion(action, deliveries, order, &touches, &mut owners, &mut outcomes);
             outcomes[place] = Some(conversion.reason);
             conversions.push(conversion);
         }
@@ -241,12 +244,18 @@ impl<'a> Cluster<'a> {
         deliveries: &[usize],
         order: &Order,
         touches: &Touches<'a>,
+        owners: &mut Owners,
         outcomes: &mut [Option<Reason>],
     ) -> Conversion {
         let (place, fact) = (deliveries[0], self.facts[deliveries[0]]);
         let standing = self.standing(deliveries, order, fact.body.kind(), outcomes);
         let evidence = self.evidence(deliveries);
-        let considered = considered(self, touches, deliveries, &evidence);
+        let mut considered = considered(self, touches, deliveries, &evidence);
+        let (person, rule) = (self.stitching.person(place), ownership::rule_at(self.configuration, fact));
+        let owned = owners.touchpoint(person, rule, fact.occurred_at);
+        if let Some(through) = &owned {
+            ownership::yield_to(through, &mut considered);
+        }
         let eligible: Vec<&Touchpoint> = considered
             .iter()
             .filter(|each| each.verdict == Reason::Eligible)
@@ -256,11 +265,15 @@ impl<'a> Cluster<'a> {
             .campaign
             .or_else(|| eligible.iter().rev().find_map(|touchpoint| touchpoint.campaign.as_ref()))
             .cloned();
-        let model = (!eligible.is_empty()).then(|| self.model(fact, campaign.as_ref()));
-        let credits = model.as_ref().map_or_else(Vec::new, |model| {
-            credits(&eligible, model.weights(&self.journey(place, model, &eligible)), standing.value)
-        });
+        let is_shared = owned.is_none() && !eligible.is_empty();
+        let model = is_shared.then(|| self.model(fact, campaign.as_ref()));
+        let weights = model.as_ref().map_or_else(
+            || vec![1; eligible.len()],
+            |model| model.weights(&self.journey(place, model, &eligible)),
+        );
+        let credits = credits(&eligible, weights, standing.value);
         let reason = match (considered.is_empty(), eligible.is_empty()) {
+            _ if owned.is_some() => Reason::CustomerOwned,
             (true, _) => Reason::NoTouchpoint,
             (false, true) => Reason::NoEligibleTouchpoint,
             (false, false) => Reason::Attributed,
@@ -272,7 +285,7 @@ impl<'a> Cluster<'a> {
             occurred_at: fact.occurred_at,
             goal: action.goal.clone(),
             transaction: action.transaction.clone(),
-            person: self.stitching.person(place).and_then(|person| self.stitching.label(person)),
+            person: person.and_then(|person| self.stitching.label(person)),
             campaign,
             model,
             value: standing.value,
@@ -284,6 +297,7 @@ impl<'a> Cluster<'a> {
             considered,
         };
         conversion.commissions = self.commissions(&conversion, standing.wholly_reversed);
+        owners.learn(person, rule, &conversion, standing.wholly_reversed);
         conversion
     }
 

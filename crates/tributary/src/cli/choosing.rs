@@ -70,6 +70,7 @@ pub(super) fn text_of(path: &Path) -> Result<String, Failure> {
 mod tests {
     use tributary_domain::configuration::{Brand, Versions};
     use tributary_domain::money::Currency;
+    use tributary_domain::ownership::CustomerOwnership;
 
     use super::*;
 
@@ -81,6 +82,7 @@ mod tests {
                 currency: Currency::parse("EUR").unwrap(),
                 fallback_url: None,
                 most_customers_per_identifier: 5,
+                customer_ownership: CustomerOwnership::Nobody,
             };
             configuration.brands.insert(BrandKey::parse(key).unwrap(), Versions::always(brand));
         }

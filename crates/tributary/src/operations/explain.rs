@@ -11,6 +11,7 @@ use tributary_domain::identity::{NodeKey, click_node, transaction_node};
 use tributary_domain::ids::{CommissionId, EventId, TransactionId};
 use tributary_domain::ledger::Entry;
 use tributary_domain::money::Money;
+use tributary_domain::reason::Reason;
 use tributary_domain::settlement::{Commission, Conversion, settle};
 use tributary_store::state::{ClusterId, Payout, StateError, StateReader, StoredFact};
 
@@ -293,9 +294,14 @@ fn touchpoints(conversion: &Conversion, configuration: &Configuration) -> Vec<St
 }
 
 fn shares(conversion: &Conversion) -> Vec<String> {
-    let Some(model) = &conversion.model else { return Vec::new() };
     let campaign = conversion.campaign.as_ref().map_or_else(String::new, |key| format!(" of campaign {key}"));
-    let mut lines = vec![format!("Model {model}{campaign}.")];
+    let mut lines = match &conversion.model {
+        Some(model) => vec![format!("Model {model}{campaign}.")],
+        None if conversion.reason == Reason::CustomerOwned => {
+            vec![Reason::CustomerOwned.message().to_owned()]
+        }
+        None => return Vec::new(),
+    };
     for credit in &conversion.credits {
         let amount = conversion.value.map_or_else(String::new, |value| {
             format!(" = {} of {value}", Money::new(credit.minor, value.currency))

@@ -1,5 +1,7 @@
 //! The rules of a set-up as tables: what is read, what is refused with which words, what applying changes.
 
+mod brands;
+
 use tributary_domain::attribution::models::Model;
 use tributary_domain::configuration::{Configuration, Rate};
 use tributary_domain::ids::{BrandKey, CampaignKey, LinkKey, PartnerKey, PlanKey, PromoCode, SourceKey};

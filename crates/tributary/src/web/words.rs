@@ -50,7 +50,7 @@ impl Tone {
 #[must_use]
 pub const fn outcome_tone(reason: Reason) -> Tone {
     match reason {
-        Reason::Recorded | Reason::Applied | Reason::Attributed => Tone::Good,
+        Reason::Recorded | Reason::Applied | Reason::Attributed | Reason::CustomerOwned => Tone::Good,
         Reason::AwaitingConversion | Reason::NoTouchpoint | Reason::NoEligibleTouchpoint => Tone::Waiting,
         Reason::CurrencyMismatch | Reason::RefundExceedsValue | Reason::PayloadConflict => Tone::Bad,
         _ => Tone::Plain,

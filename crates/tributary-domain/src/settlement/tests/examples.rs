@@ -288,6 +288,7 @@ fn an_identifier_of_more_customers_than_the_brand_s_bound_joins_nobody() {
             currency: Currency::parse("EUR").unwrap(),
             fallback_url: None,
             most_customers_per_identifier: bound,
+            customer_ownership: CustomerOwnership::Nobody,
         };
         world.brands.insert(brand(), Versions::always(acme));
         let reasons: Vec<&str> =

@@ -7,6 +7,7 @@
 
 mod defects;
 mod examples;
+mod ownership;
 mod properties;
 mod reversals;
 
@@ -21,6 +22,7 @@ use crate::ids::{
     SourceKey, SubjectHash, TransactionId, fingerprint,
 };
 use crate::money::{Currency, Money};
+use crate::ownership::CustomerOwnership;
 use crate::time::{Span, Timestamp};
 use crate::tracking::Tracking;
 

@@ -71,7 +71,7 @@ fn any_line() -> impl Strategy<Value = String> {
 }
 
 /// Lines in two orders, the second with repetitions.
-fn shuffled() -> impl Strategy<Value = (Vec<String>, Vec<String>)> {
+pub(super) fn shuffled() -> impl Strategy<Value = (Vec<String>, Vec<String>)> {
     prop::collection::vec(any_line(), 1..25).prop_flat_map(|mut lines| {
         // The log takes one content per event id.
         let mut taken = BTreeSet::new();

@@ -5,9 +5,10 @@ use tributary_domain::configuration::Brand;
 use tributary_domain::money::Currency;
 
 use super::values::{label, web_address};
-use super::{Context, Fields, Problem};
+use super::{Context, Fields, Problem, ownership};
 
-pub(super) const FIELDS: &[&str] = &["name", "currency", "fallback_url", "most_customers_per_identifier"];
+pub(super) const FIELDS: &[&str] =
+    &["name", "currency", "fallback_url", "most_customers_per_identifier", "customer_ownership"];
 
 /// More customers than this on one visitor or e-mail are a shared device or a test account, not one person.
 const MOST_CUSTOMERS: u32 = 5;
@@ -20,6 +21,7 @@ pub(super) fn read(fields: &Fields<'_>, context: &Context<'_>) -> Result<Brand, 
         most_customers_per_identifier: fields
             .count("most_customers_per_identifier")?
             .unwrap_or(MOST_CUSTOMERS),
+        customer_ownership: ownership::read(fields, "customer_ownership")?,
     })
 }
 
@@ -29,5 +31,6 @@ pub(super) fn write(brand: &Brand) -> Value {
         "currency": brand.currency.code(),
         "fallback_url": brand.fallback_url,
         "most_customers_per_identifier": brand.most_customers_per_identifier,
+        "customer_ownership": ownership::write(brand.customer_ownership),
     })
 }

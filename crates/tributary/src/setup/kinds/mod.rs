@@ -7,6 +7,7 @@ mod brand;
 mod campaign;
 mod link;
 mod model;
+mod ownership;
 mod partner;
 mod plan;
 mod source;

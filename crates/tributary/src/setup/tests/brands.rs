@@ -1,0 +1,59 @@
+//! What a brand's rules about customers and channels are written like.
+
+use tributary_domain::ownership::CustomerOwnership;
+
+use super::*;
+
+fn with(fields: &str) -> String {
+    BASE.replacen("currency: EUR", &format!("currency: EUR, {fields}"), 1)
+}
+
+fn ownership(text: &str) -> CustomerOwnership {
+    built(&apply(&[(text, NOW)])).brands[&acme()].latest().customer_ownership
+}
+
+#[test]
+fn customers_are_owned_by_nobody_unless_the_brand_says_so() {
+    let first_partner = |lasts: Option<i64>, inactivity: Option<i64>| CustomerOwnership::FirstPartner {
+        lasts: lasts.map(Span::days),
+        inactivity: inactivity.map(Span::days),
+    };
+    assert_eq!(ownership(BASE), CustomerOwnership::Nobody);
+    for (fields, expected) in [
+        ("none", CustomerOwnership::Nobody),
+        ("{rule: none}", CustomerOwnership::Nobody),
+        ("first_partner", first_partner(None, None)),
+        ("{rule: first_partner, lasts: life}", first_partner(None, None)),
+        ("{rule: first_partner, lasts: 180d, inactivity: 90d}", first_partner(Some(180), Some(90))),
+    ] {
+        let text = with(&format!("customer_ownership: {fields}"));
+        assert_eq!(ownership(&text), expected, "{fields}");
+        let rows = apply(&[(&text, NOW)]);
+        assert!(plan(&rows, &document(&text), NOW.plus(Span::DAY)).unwrap().is_empty(), "{fields}");
+    }
+}
+
+#[test]
+fn an_ownership_that_means_nothing_is_refused_by_its_field() {
+    for (fields, expected) in [
+        ("for_ever", "brands[0].customer_ownership"),
+        ("{lasts: 180d}", "brands[0].customer_ownership: `rule` is missing"),
+        ("{rule: first_partner, lasts: 6mo}", "or write `life`"),
+        ("{rule: first_partner, lasts: 0d}", "customer_ownership.lasts: an ownership of no length"),
+        ("{rule: first_partner, inactivity: life}", "customer_ownership.inactivity"),
+        ("{rule: none, lasts: 180d}", "customer_ownership.lasts: `none` has no `lasts`"),
+        ("{rule: first_partner, last: 180d}", "`lasts`"),
+    ] {
+        let message = refusal(&with(&format!("customer_ownership: {fields}")));
+        assert!(message.contains(expected), "{fields}: {message}");
+    }
+}
+
+#[test]
+fn conversions_are_settled_again_when_the_rule_changes() {
+    let rows = apply(&[(BASE, NOW)]);
+    let later = NOW.plus(Span::DAY);
+    let set = plan(&rows, &document(&with("customer_ownership: first_partner")), later).unwrap();
+    assert_eq!(set.resettle_from(), Some(later));
+    assert!(set.to_string().contains("customer_ownership.rule: none -> first_partner"), "{set}");
+}
