@@ -64,7 +64,7 @@ pub fn run(args: &ReportArgs) -> Result<(), Failure> {
     }
     let unknown = |name: &String| {
         Failure::usage(format!("there is no model `{name}`"))
-            .hint("first_touch, last_touch, linear, weighted_last_touch")
+            .hint("docs/attribution.md lists them, such as linear or time_decay(3d)")
     };
     let model = model.as_ref().map(|name| Model::parse(name).ok_or_else(|| unknown(name))).transpose()?;
     let configuration = opened.configuration.current();

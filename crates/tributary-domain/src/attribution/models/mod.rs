@@ -231,4 +231,4 @@ impl fmt::Display for Model {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

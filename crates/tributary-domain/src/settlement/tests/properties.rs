@@ -5,18 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use super::*;
+use crate::attribution::models::tests::any_model;
 use crate::ids::CommissionId;
 
-fn any_model() -> impl Strategy<Value = Model> {
-    prop_oneof![
-        Just(Model::FirstTouch),
-        Just(Model::LastTouch),
-        Just(Model::Linear),
-        (0u32..=1_000_000).prop_map(|last_share_ppm| Model::WeightedLastTouch { last_share_ppm }),
-    ]
-}
-
-/// A line of few customers, devices, orders and moments, so that facts often meet and tie.
 fn any_line() -> impl Strategy<Value = String> {
     let when = (0u32..6, prop::sample::select(vec!["0h", "1m", "40m", "9h"]))
         .prop_map(|(day, more)| format!("{day}d{more}"));
