@@ -1,5 +1,7 @@
 //! A million random journeys under every model: shares sum exactly.
 
+#![allow(clippy::unwrap_used, reason = "a failed expectation of a test panics")]
+
 use std::collections::BTreeMap;
 
 use tributary_domain::attribution::models::{Journey, Model, TrainedWeights};
