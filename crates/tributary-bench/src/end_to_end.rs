@@ -10,7 +10,7 @@ use tributary_sim::world::{SHOP, SITE};
 
 use crate::product::Product;
 use crate::report::{Figure, Report, Target};
-use crate::{Bench, bare_postgres, bare_sqlite, client, world};
+use crate::{Bench, bare_postgres, bare_sqlite, client, explaining, world};
 
 /// Events of one request where events come in batches.
 const BATCH: u64 = 1_000;
@@ -174,6 +174,7 @@ impl Run<'_> {
             "MiB",
             Target::AtMost(400.0),
         ));
+        explaining::measure(&product, &many, 2 * amounts.conversions, engine, self.report)?;
         product.stop()
     }
 

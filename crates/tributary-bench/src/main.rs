@@ -10,6 +10,7 @@ mod bare_postgres;
 mod bare_sqlite;
 mod client;
 mod end_to_end;
+mod explaining;
 mod product;
 mod redirects;
 mod report;
