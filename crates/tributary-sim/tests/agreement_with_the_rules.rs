@@ -6,7 +6,7 @@ use tributary_domain::attribution::models::Model;
 use tributary_domain::attribution::{Earner as Settled, TouchKind};
 use tributary_domain::click_id::ClickId;
 use tributary_domain::configuration::{
-    Brand, Campaign, Configuration, Link, Partner, PartnerKind, Source, Tier, Versions,
+    Brand, Campaign, Configuration, Link, Partner, PartnerKind, Source, StatedWindows, Tier, Tiers, Versions,
 };
 use tributary_domain::fact::{Action, Fact, FactBody, Reversal, StatusChange, Subject, Touch, Verdict};
 use tributary_domain::ids::{
@@ -142,6 +142,7 @@ fn configuration() -> Configuration {
         fallback_url: None,
         most_customers_per_identifier: 5,
         customer_ownership: CustomerOwnership::Nobody,
+        tiers: Tiers::default(),
     };
     configuration.brands.insert(brand(), Versions::always(shop));
     for campaign in &world::CAMPAIGNS {
@@ -170,10 +171,11 @@ fn campaign_of(campaign: &world::Campaign) -> Campaign {
         destination: "https://example.com".into(),
         allowed_hosts: Vec::new(),
         click_parameter: "click_id".into(),
-        click_window: Span::days(campaign.click_window_days),
-        view_window: Span::DAY,
+        windows: StatedWindows { click: Some(Span::days(campaign.click_window_days)), view: None },
+        goals: Vec::new(),
+        minimum_time: Span(0),
         visit_gap: Span(30 * Span::MINUTE.0),
-        model: Model::Linear,
+        model: Some(Model::Linear),
         plan: None,
         active: true,
     }
@@ -189,6 +191,7 @@ fn partner_of(partner: &world::Partner) -> Partner {
         on_hold: false,
         active: true,
         minimum_payout: Vec::new(),
+        windows: StatedWindows::default(),
     }
 }
 

@@ -4,16 +4,19 @@
 //! [`crate::money::split_by_largest_remainder`].
 
 pub mod models;
+mod rules;
 pub mod training;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::click_id::ClickId;
-use crate::configuration::Campaign;
-use crate::ids::{CampaignKey, Channel, EventId, LinkKey, PartnerKey};
+use crate::configuration::Configuration;
+use crate::ids::{BrandKey, CampaignKey, Channel, EventId, Goal, LinkKey, PartnerKey};
 use crate::reason::Reason;
 use crate::time::{Span, Timestamp};
+
+use rules::{Rule, Rules};
 
 /// Who may earn a share.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -80,24 +83,32 @@ pub struct Considered {
     pub verdict: Reason,
 }
 
-/// The window and visit rule of a touchpoint that belongs to no campaign (another channel): the widest default.
-pub(crate) const OTHER_CHANNEL_WINDOW: Span = Span::days(30);
-const OTHER_CHANNEL_VIEW_WINDOW: Span = Span::DAY;
+/// How touchpoints that belong to no campaign (another channel) make visits.
 const OTHER_CHANNEL_VISIT_GAP: Span = Span(30 * Span::MINUTE.0);
+
+/// The conversion that touchpoints are judged for, and the set-up that is read at its moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'c> {
+    /// The set-up with all its versions.
+    pub configuration: &'c Configuration,
+    /// The tenant.
+    pub brand: &'c BrandKey,
+    /// When the conversion happened.
+    pub converted_at: Timestamp,
+    /// The step it reaches.
+    pub goal: &'c Goal,
+    /// The campaign that it names, to which alone it belongs.
+    pub only_campaign: Option<&'c CampaignKey>,
+}
 
 /// Judges every touchpoint of a person for one conversion.
 ///
-/// `campaign_of` gives the campaign version in force at the conversion. The result is in order of time and event id.
+/// Every version is the one in force at the conversion. The result is in order of time and event id.
 /// Windows are closed: a touchpoint exactly as old as the window counts, and so does one at the conversion's own moment.
 #[must_use]
-pub fn consider<'c>(
-    mut touchpoints: Vec<Touchpoint>,
-    converted_at: Timestamp,
-    only_campaign: Option<&CampaignKey>,
-    campaign_of: impl Fn(&CampaignKey) -> Option<&'c Campaign>,
-) -> Vec<Considered> {
+pub fn consider(mut touchpoints: Vec<Touchpoint>, circumstances: &Circumstances<'_>) -> Vec<Considered> {
     touchpoints.sort_by_key(Touchpoint::place_in_time);
-    let verdicts = judge(&touchpoints.iter().collect::<Vec<_>>(), converted_at, only_campaign, campaign_of);
+    let verdicts = judge(&touchpoints.iter().collect::<Vec<_>>(), circumstances);
     touchpoints
         .into_iter()
         .zip(verdicts)
@@ -110,25 +121,26 @@ impl Touchpoint {
     pub(crate) const fn place_in_time(&self) -> (Timestamp, EventId, TouchKind) {
         (self.occurred_at, self.event_id, self.kind)
     }
+
+    /// The partner who may earn.
+    #[must_use]
+    pub const fn partner(&self) -> Option<&PartnerKey> {
+        match &self.earner {
+            Some(Earner::Partner(partner)) => Some(partner),
+            _ => None,
+        }
+    }
 }
 
 /// The verdicts on touchpoints in order of [`Touchpoint::place_in_time`].
-pub(crate) fn judge<'c>(
-    touchpoints: &[&Touchpoint],
-    converted_at: Timestamp,
-    only_campaign: Option<&CampaignKey>,
-    campaign_of: impl Fn(&CampaignKey) -> Option<&'c Campaign>,
-) -> Vec<Reason> {
-    let mut known: HashMap<&CampaignKey, Option<&'c Campaign>> = HashMap::new();
-    let mut judged: Vec<Judged<'_, 'c>> = touchpoints
+pub(crate) fn judge(touchpoints: &[&Touchpoint], circumstances: &Circumstances<'_>) -> Vec<Reason> {
+    let mut rules = Rules::new(circumstances);
+    let mut judged: Vec<Judged<'_, '_>> = touchpoints
         .iter()
         .map(|touchpoint| {
-            let campaign = touchpoint
-                .campaign
-                .as_ref()
-                .and_then(|key| *known.entry(key).or_insert_with(|| campaign_of(key)));
-            let verdict = judge_alone(touchpoint, converted_at, only_campaign, campaign);
-            Judged { touchpoint, campaign, verdict }
+            let rule = rules.of(touchpoint);
+            let verdict = judge_alone(touchpoint, circumstances, &rule);
+            Judged { touchpoint, rule, verdict }
         })
         .collect();
     outrank(&mut judged);
@@ -140,7 +152,7 @@ pub(crate) fn judge<'c>(
 /// A touchpoint under judgement.
 struct Judged<'t, 'c> {
     touchpoint: &'t Touchpoint,
-    campaign: Option<&'c Campaign>,
+    rule: Rule<'c>,
     verdict: Reason,
 }
 
@@ -155,40 +167,35 @@ pub fn age(touched_at: Timestamp, converted_at: Timestamp) -> Span {
     if within_its_second { age.max(Span(0)) } else { age }
 }
 
-/// How long a touchpoint may earn credit: `campaign` is the version of its campaign in force at the conversion, if it has one.
+/// How long a touchpoint may earn credit for a conversion.
 #[must_use]
-pub fn window_of(kind: TouchKind, campaign: Option<&Campaign>) -> Span {
-    match (kind, campaign) {
-        (TouchKind::Impression, Some(campaign)) => campaign.view_window,
-        (TouchKind::Impression, None) => OTHER_CHANNEL_VIEW_WINDOW,
-        (_, Some(campaign)) => campaign.click_window,
-        (_, None) => OTHER_CHANNEL_WINDOW,
-    }
+pub fn window_of(touchpoint: &Touchpoint, circumstances: &Circumstances<'_>) -> Span {
+    Rules::new(circumstances).of(touchpoint).window(touchpoint.kind)
 }
 
-fn judge_alone(
-    touchpoint: &Touchpoint,
-    converted_at: Timestamp,
-    only_campaign: Option<&CampaignKey>,
-    campaign: Option<&Campaign>,
-) -> Reason {
+fn judge_alone(touchpoint: &Touchpoint, circumstances: &Circumstances<'_>, rule: &Rule<'_>) -> Reason {
     if let Some(reason) = touchpoint.barred {
         return reason;
     }
     if touchpoint.earner.is_none() {
         return Reason::PartnerUnknown;
     }
-    let age = age(touchpoint.occurred_at, converted_at);
+    let age = age(touchpoint.occurred_at, circumstances.converted_at);
     if age < Span(0) {
         return Reason::AfterConversion;
     }
-    if let (Some(wanted), Some(own)) = (only_campaign, touchpoint.campaign.as_ref())
+    if let (Some(wanted), Some(own)) = (circumstances.only_campaign, touchpoint.campaign.as_ref())
         && wanted != own
     {
         return Reason::OtherCampaign;
     }
-    let window = window_of(touchpoint.kind, campaign);
-    if age > window { Reason::OutsideWindow } else { Reason::Eligible }
+    if age > rule.window(touchpoint.kind) {
+        Reason::OutsideWindow
+    } else if age < rule.minimum_time(touchpoint.kind) {
+        Reason::TooCloseToConversion
+    } else {
+        Reason::Eligible
+    }
 }
 
 /// A click or code outranks impressions; anything outranks direct traffic and a partner only named.
@@ -261,7 +268,7 @@ fn collapse_repeats(judged: &mut [Judged<'_, '_>]) {
     for (rank, (place, each)) in eligible.enumerate() {
         let Some(earner) = &each.touchpoint.earner else { continue };
         let at = each.touchpoint.occurred_at;
-        let gap = each.campaign.map_or(OTHER_CHANNEL_VISIT_GAP, |campaign| campaign.visit_gap);
+        let gap = each.rule.campaign.map_or(OTHER_CHANNEL_VISIT_GAP, |campaign| campaign.visit_gap);
         let fresh = Visit { first: place, last: None, rank, newest_at: at };
         let visit = match visits.entry(earner) {
             Entry::Vacant(vacant) => {

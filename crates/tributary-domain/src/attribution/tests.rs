@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::attribution::models::Model;
+use crate::configuration::{Campaign, StatedWindows, Versions};
 
 /// A text table: `minute partner campaign kind`; the conversion is at minute 1000.
 fn verdicts(rows: &[&str]) -> Vec<&'static str> {
@@ -33,11 +34,32 @@ fn verdicts(rows: &[&str]) -> Vec<&'static str> {
             }
         })
         .collect();
-    let campaign = campaign();
-    consider(touchpoints, Timestamp(1000 * Span::MINUTE.0), None, |_| Some(&campaign))
+    let configuration = configuration();
+    considered(touchpoints, &configuration, Timestamp(1000 * Span::MINUTE.0))
         .iter()
         .map(|c| c.verdict.code())
         .collect()
+}
+
+fn considered(
+    touchpoints: Vec<Touchpoint>,
+    configuration: &Configuration,
+    converted_at: Timestamp,
+) -> Vec<Considered> {
+    let (brand, goal) = (BrandKey::parse("acme").unwrap(), Goal::parse("purchase").unwrap());
+    let circumstances =
+        Circumstances { configuration, brand: &brand, converted_at, goal: &goal, only_campaign: None };
+    consider(touchpoints, &circumstances)
+}
+
+/// The campaigns `x` and `y`, both as [`campaign`] says.
+fn configuration() -> Configuration {
+    let mut configuration = Configuration::default();
+    for key in ["x", "y"] {
+        let key = (BrandKey::parse("acme").unwrap(), CampaignKey::parse(key).unwrap());
+        configuration.campaigns.insert(key, Versions::always(campaign()));
+    }
+    configuration
 }
 
 fn campaign() -> Campaign {
@@ -47,10 +69,14 @@ fn campaign() -> Campaign {
         destination: String::new(),
         allowed_hosts: Vec::new(),
         click_parameter: "click_id".into(),
-        click_window: Span(600 * Span::MINUTE.0),
-        view_window: Span(60 * Span::MINUTE.0),
+        windows: StatedWindows {
+            click: Some(Span(600 * Span::MINUTE.0)),
+            view: Some(Span(60 * Span::MINUTE.0)),
+        },
+        goals: Vec::new(),
+        minimum_time: Span(0),
         visit_gap: Span(30 * Span::MINUTE.0),
-        model: Model::Linear,
+        model: Some(Model::Linear),
         plan: None,
         active: true,
     }
@@ -143,7 +169,7 @@ fn a10_ties_in_time_break_on_the_event_id() {
             click_id: None,
             barred: None,
         };
-        consider(vec![touch(first), touch(second)], Timestamp(1), None, |_| None)
+        considered(vec![touch(first), touch(second)], &Configuration::default(), Timestamp(1))
             .iter()
             .map(|c| c.touchpoint.event_id)
             .collect::<Vec<_>>()

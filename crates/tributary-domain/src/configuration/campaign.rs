@@ -4,7 +4,9 @@ use crate::attribution::models::Model;
 use crate::ids::{BrandKey, PlanKey};
 use crate::time::Span;
 
-/// How far down the funnel a campaign aims; decides the windows it starts with.
+use super::{GoalTerms, StatedWindows};
+
+/// How far down the funnel a campaign aims; decides what a campaign has that states nothing itself.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Tier {
     /// 30 days.
@@ -51,14 +53,16 @@ pub struct Campaign {
     pub allowed_hosts: Vec<String>,
     /// Name of the parameter that carries the click id to the destination.
     pub click_parameter: String,
-    /// How long a click may earn credit.
-    pub click_window: Span,
-    /// How long an impression may earn credit.
-    pub view_window: Span,
+    /// How long touchpoints may earn credit, where the campaign says so itself.
+    pub windows: StatedWindows,
+    /// What it states for single goals.
+    pub goals: Vec<GoalTerms>,
+    /// A click or impression younger than this at the conversion takes no part.
+    pub minimum_time: Span,
     /// Touchpoints of one partner closer together than this are one visit.
     pub visit_gap: Span,
-    /// Who gets which share.
-    pub model: Model,
+    /// Who gets which share, where the campaign says so itself.
+    pub model: Option<Model>,
     /// What is paid for it.
     pub plan: Option<PlanKey>,
     /// Whether its links redirect and count.

@@ -4,6 +4,7 @@
 //! it happened; what happened before the first version is judged by the first.
 
 mod campaign;
+mod terms;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,6 +18,7 @@ use crate::ownership::CustomerOwnership;
 use crate::time::{Span, Timestamp};
 
 pub use campaign::{Campaign, Tier};
+pub use terms::{BUILT_IN_MODEL, GoalTerms, StatedWindows, TierTerms, Tiers, Windows};
 
 /// Versions of one entity, oldest first.
 #[derive(Clone, PartialEq, Debug)]
@@ -78,6 +80,8 @@ pub struct Brand {
     pub most_customers_per_identifier: u32,
     /// Whether the partner who won a customer keeps him.
     pub customer_ownership: CustomerOwnership,
+    /// Windows and models for all campaigns of a tier.
+    pub tiers: Tiers,
 }
 
 /// What a partner is.
@@ -112,6 +116,8 @@ pub struct Partner {
     pub active: bool,
     /// Smallest payout per currency; smaller balances roll over.
     pub minimum_payout: Vec<Money>,
+    /// How long its touchpoints may earn credit, where it has windows of its own.
+    pub windows: StatedWindows,
 }
 
 /// A link or promo code: partner x campaign x destination.
@@ -278,6 +284,12 @@ impl Configuration {
     #[must_use]
     pub fn link(&self, key: &LinkKey, at: Timestamp) -> Option<&Link> {
         self.links.get(key).map(|versions| versions.at(at))
+    }
+
+    /// The brand in force at a moment.
+    #[must_use]
+    pub fn brand(&self, key: &BrandKey, at: Timestamp) -> Option<&Brand> {
+        self.brands.get(key).map(|versions| versions.at(at))
     }
 
     /// The campaign in force at a moment.

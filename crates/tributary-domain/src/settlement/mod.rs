@@ -154,6 +154,7 @@ pub const DEFAULT_MOST_CUSTOMERS: u32 = 3;
 ///     on_hold: false,
 ///     active: true,
 ///     minimum_payout: Vec::new(),
+///     windows: Default::default(),
 /// }));
 ///
 /// let order = TransactionId::parse("order-1").unwrap();
@@ -266,7 +267,10 @@ impl<'a> Cluster<'a> {
             .or_else(|| eligible.iter().rev().find_map(|touchpoint| touchpoint.campaign.as_ref()))
             .cloned();
         let is_shared = owned.is_none() && !eligible.is_empty();
-        let model = is_shared.then(|| self.model(fact, campaign.as_ref()));
+        let configured = self.configuration;
+        let model = is_shared.then(|| {
+            configured.model(&fact.brand, campaign.as_ref(), &action.goal, fact.occurred_at).clone()
+        });
         let weights = model.as_ref().map_or_else(
             || vec![1; eligible.len()],
             |model| model.weights(&self.journey(place, model, &eligible)),
@@ -299,13 +303,6 @@ impl<'a> Cluster<'a> {
         conversion.commissions = self.commissions(&conversion, standing.wholly_reversed);
         owners.learn(person, rule, &conversion, standing.wholly_reversed);
         conversion
-    }
-
-    /// The model of a campaign at the conversion; last touch without one.
-    fn model(&self, fact: &Fact, campaign: Option<&CampaignKey>) -> Model {
-        campaign
-            .and_then(|key| self.configuration.campaign(&fact.brand, key, fact.occurred_at))
-            .map_or(Model::LastTouch, |campaign| campaign.model.clone())
     }
 
     /// What a model looks at for the action at that place.

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::attribution::{Considered, Earner, OTHER_CHANNEL_WINDOW, TouchKind, Touchpoint, judge};
+use crate::attribution::{Circumstances, Considered, Earner, TouchKind, Touchpoint, judge};
 use crate::click_id::ClickId;
 use crate::fact::{Fact, FactBody, Touch};
 use crate::identity::PersonIndex;
@@ -66,7 +66,7 @@ impl<'a> Touches<'a> {
         }
         touches.add_named(cluster);
         if touches.all.len() > MOST_REFUSED_LISTED {
-            touches.widest_window = widest_window(cluster);
+            touches.widest_window = cluster.configuration.widest_window();
         }
         touches
     }
@@ -137,14 +137,23 @@ pub(super) fn considered(
     evidence: &Evidence<'_>,
 ) -> Vec<Considered> {
     let Some(fact) = deliveries.first().map(|place| cluster.facts[*place]) else { return Vec::new() };
+    let Some(action) = fact.body.action() else { return Vec::new() };
     let at = fact.occurred_at;
     let own: Vec<Touchpoint> =
         cluster.code(fact, evidence).into_iter().chain(cluster.named(fact, evidence)).collect();
     let mut candidates = touches.candidates(cluster, deliveries, at);
     candidates.extend(&own);
     candidates.sort_by_key(|touchpoint| touchpoint.place_in_time());
-    let campaign_of = |key: &CampaignKey| cluster.configuration.campaign(&fact.brand, key, at);
-    let verdicts = judge(&candidates, at, evidence.campaign, campaign_of);
+    let verdicts = judge(
+        &candidates,
+        &Circumstances {
+            configuration: cluster.configuration,
+            brand: &fact.brand,
+            converted_at: at,
+            goal: &action.goal,
+            only_campaign: evidence.campaign,
+        },
+    );
     let refused = verdicts.iter().filter(|verdict| **verdict != Reason::Eligible).count();
     let mut unlisted = refused.saturating_sub(MOST_REFUSED_LISTED);
     let mut listed = Vec::with_capacity(candidates.len() - unlisted);
@@ -156,14 +165,6 @@ pub(super) fn considered(
         }
     }
     listed
-}
-
-/// The longest window that any version of a campaign has, or a touchpoint without one.
-fn widest_window(cluster: &Cluster<'_>) -> Span {
-    let campaigns = cluster.configuration.campaigns.values().flat_map(|versions| versions.iter());
-    campaigns
-        .map(|(_, campaign)| campaign.click_window.max(campaign.view_window))
-        .fold(OTHER_CHANNEL_WINDOW, Ord::max)
 }
 
 const fn touch_of(fact: &Fact) -> Option<(TouchKind, &Touch)> {

@@ -3,7 +3,7 @@
 //! Nothing of it is stored: it is worked out afresh by the same pure settlement that booked it, so it cannot drift from the books.
 
 use serde::Serialize;
-use tributary_domain::attribution::Earner;
+use tributary_domain::attribution::{Circumstances, Earner, window_of};
 use tributary_domain::click_id::ClickId;
 use tributary_domain::configuration::{Configuration, Rate};
 use tributary_domain::fact::{Fact, FactBody};
@@ -270,6 +270,13 @@ fn person(conversion: &Conversion) -> Vec<String> {
 }
 
 fn touchpoints(conversion: &Conversion, configuration: &Configuration) -> Vec<String> {
+    let circumstances = Circumstances {
+        configuration,
+        brand: &conversion.brand,
+        converted_at: conversion.occurred_at,
+        goal: &conversion.goal,
+        only_campaign: None,
+    };
     conversion
         .considered
         .iter()
@@ -277,9 +284,7 @@ fn touchpoints(conversion: &Conversion, configuration: &Configuration) -> Vec<St
             let touchpoint = &considered.touchpoint;
             let who = touchpoint.earner.as_ref().map_or_else(|| "unknown".to_owned(), label);
             let campaign = touchpoint.campaign.as_ref();
-            let window = campaign
-                .and_then(|key| configuration.campaign(&conversion.brand, key, conversion.occurred_at))
-                .map_or_else(String::new, |campaign| format!(", window {}", campaign.click_window));
+            let window = format!(", window {}", window_of(touchpoint, &circumstances));
             let campaign = campaign.map_or_else(String::new, |key| format!(" for {key}"));
             format!(
                 "{} {} of {who}{campaign}{window}: {} ({}) [{}]",

@@ -170,20 +170,18 @@ fn add(sums: &mut BTreeMap<String, Sum>, conversion: &Conversion, currency: Curr
     counted && !conversion.credits.is_empty()
 }
 
-/// The model of a brand whose campaigns all have the same one.
+/// The model of a brand whose campaigns all have the same one, for all goals and at all times.
 fn only_model(configuration: &Configuration, brand: &BrandKey) -> Option<Model> {
-    let campaigns = configuration.campaigns.iter().filter(|((of, _), _)| of == brand);
-    let mut models =
-        campaigns.flat_map(|(_, versions)| versions.iter().map(|(_, campaign)| campaign.model.clone()));
-    let first = models.next()?;
-    models.all(|model| model == first).then_some(first)
+    let mut models = configuration.models(brand).into_iter();
+    models.next().filter(|_| models.next().is_none())
 }
 
 fn with_model(configuration: &Configuration, model: &Model) -> Configuration {
     let mut configuration = configuration.clone();
     for versions in configuration.campaigns.values_mut() {
-        let campaign =
-            tributary_domain::configuration::Campaign { model: model.clone(), ..versions.latest().clone() };
+        let mut campaign = versions.latest().clone();
+        campaign.model = Some(model.clone());
+        campaign.goals.iter_mut().for_each(|terms| terms.model = None);
         *versions = Versions::always(campaign);
     }
     configuration

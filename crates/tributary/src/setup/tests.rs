@@ -3,11 +3,15 @@
 mod brands;
 
 use tributary_domain::attribution::models::Model;
-use tributary_domain::configuration::{Configuration, Rate};
-use tributary_domain::ids::{BrandKey, CampaignKey, LinkKey, PartnerKey, PlanKey, PromoCode, SourceKey};
+use tributary_domain::configuration::{BUILT_IN_MODEL, Configuration, Rate, StatedWindows};
+use tributary_domain::ids::{
+    BrandKey, CampaignKey, Goal, LinkKey, PartnerKey, PlanKey, PromoCode, SourceKey,
+};
 use tributary_domain::time::{Span, Timestamp};
 
 use super::*;
+
+mod terms;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 
@@ -72,6 +76,20 @@ fn acme() -> BrandKey {
     BrandKey::parse("acme").unwrap()
 }
 
+/// Click and view window of anna's links in the campaign `summer` for a purchase.
+fn windows(configuration: &Configuration) -> (Span, Span) {
+    let (campaign, goal) = (CampaignKey::parse("summer").unwrap(), Goal::parse("purchase").unwrap());
+    let anna = PartnerKey::parse("anna").unwrap();
+    let windows = configuration.windows(&acme(), Some(&campaign), Some(&anna), &goal, NOW);
+    (windows.click, windows.view)
+}
+
+/// The model of the campaign `summer` for a goal.
+fn model_for(configuration: &Configuration, goal: &str) -> Model {
+    let campaign = CampaignKey::parse("summer").unwrap();
+    configuration.model(&acme(), Some(&campaign), &Goal::parse(goal).unwrap(), NOW).clone()
+}
+
 #[test]
 fn the_example_is_a_valid_set_up() {
     let text = include_str!("../../../../examples/setup.yaml");
@@ -80,9 +98,10 @@ fn the_example_is_a_valid_set_up() {
     assert_eq!(set.counts(), (document.entities.len() - 1, 1, 0), "{set}");
     let configuration = built(&set.rows);
     let brand = BrandKey::parse("northwind").unwrap();
-    let tents = |at| configuration.campaign(&brand, &CampaignKey::parse("tents").unwrap(), at).unwrap();
-    assert_eq!(tents(moment("2026-02-28T23:59:59Z")).click_window, Span::days(10));
-    assert_eq!(tents(moment("2026-03-01T00:00:00Z")).click_window, Span::days(21));
+    let tents =
+        |at| configuration.campaign(&brand, &CampaignKey::parse("tents").unwrap(), at).unwrap().windows.click;
+    assert_eq!(tents(moment("2026-02-28T23:59:59Z")), Some(Span::days(10)));
+    assert_eq!(tents(moment("2026-03-01T00:00:00Z")), Some(Span::days(21)));
     let code = PromoCode::parse("anna10").unwrap();
     assert_eq!(configuration.promo_codes[&(brand, code)], LinkKey::parse("anna-summer").unwrap());
 }
@@ -104,9 +123,11 @@ fn the_simulated_world_and_the_published_paths_are_valid_set_ups() {
 fn defaults_are_filled_in_and_stored() {
     let configuration = built(&apply(&[(BASE, NOW)]));
     let campaign = configuration.campaign(&acme(), &CampaignKey::parse("summer").unwrap(), NOW).unwrap();
-    assert_eq!((campaign.click_window, campaign.view_window), (Span::days(30), Span::days(1)));
+    assert_eq!(campaign.windows, StatedWindows::default(), "inherited, and stored so");
+    assert_eq!(windows(&configuration), (Span::days(30), Span::days(1)));
     assert_eq!(campaign.visit_gap, Span(30 * Span::MINUTE.0));
-    assert_eq!(campaign.model, Model::WeightedLastTouch { last_share_ppm: 600_000 });
+    assert_eq!(campaign.model, None, "inherited, and stored so");
+    assert_eq!(model_for(&configuration, "purchase"), Model::WeightedLastTouch { last_share_ppm: 600_000 });
     assert_eq!(campaign.click_parameter, "click_id");
     assert!(campaign.active);
     let source = configuration.source(&SourceKey::parse("shop").unwrap(), NOW).unwrap();
@@ -127,8 +148,7 @@ fn a11_windows_follow_the_tier_unless_the_campaign_has_its_own() {
         ("tier: conversion, windows: {view: 1h}", 7, Span::HOUR),
     ] {
         let configuration = built(&apply(&[(&BASE.replace("tier: awareness", fields), NOW)]));
-        let campaign = configuration.campaign(&acme(), &CampaignKey::parse("summer").unwrap(), NOW).unwrap();
-        assert_eq!((campaign.click_window, campaign.view_window), (Span::days(click), view), "{fields}");
+        assert_eq!(windows(&configuration), (Span::days(click), view), "{fields}");
     }
 }
 

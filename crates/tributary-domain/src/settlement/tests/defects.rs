@@ -126,10 +126,7 @@ fn a11_windows_are_those_of_the_tier_and_of_the_version_in_force_at_the_conversi
     for (tier, days) in [(Tier::Awareness, 30), (Tier::Consideration, 14), (Tier::Conversion, 7)] {
         assert_eq!(tier.click_window(), Span::days(days));
         let mut world = world();
-        world.set_campaign(
-            "summer",
-            Campaign { tier, click_window: tier.click_window(), ..campaign(COMMISSIONED, "standard") },
-        );
+        world.set_campaign("summer", Campaign { tier, ..campaign(COMMISSIONED, "standard") });
         let lines = |late: &str| {
             ["1h click link:a v:1".to_owned(), format!("{days}d1h{late} conversion 10.00EUR t:o1 v:1")]
         };
@@ -142,10 +139,8 @@ fn a11_windows_are_those_of_the_tier_and_of_the_version_in_force_at_the_conversi
     }
     let mut world = world();
     let mut versions = Versions::always(campaign(COMMISSIONED, "standard"));
-    versions.add(
-        time("20d"),
-        Campaign { click_window: Span::days(14), ..campaign(Model::FirstTouch, "standard") },
-    );
+    versions
+        .add(time("20d"), Campaign { windows: click_window(14), ..campaign(Model::FirstTouch, "standard") });
     world.campaigns.insert((brand(), CampaignKey::parse("summer").unwrap()), versions);
     let clicks = ["9d click link:a v:1", "18d click link:b v:1"];
     let with = |conversion: &str| shown(&world, &[clicks[0], clicks[1], conversion]).join("");

@@ -283,13 +283,7 @@ fn an_identifier_of_more_customers_than_the_brand_s_bound_joins_nobody() {
         [(2, ["no_touchpoint"; 3]), (3, ["attributed", "no_touchpoint", "no_touchpoint"])]
     {
         let mut world = world();
-        let acme = Brand {
-            name: "Acme".into(),
-            currency: Currency::parse("EUR").unwrap(),
-            fallback_url: None,
-            most_customers_per_identifier: bound,
-            customer_ownership: CustomerOwnership::Nobody,
-        };
+        let acme = Brand { most_customers_per_identifier: bound, ..acme() };
         world.brands.insert(brand(), Versions::always(acme));
         let reasons: Vec<&str> =
             settled(&world, &lines).conversions.iter().map(|c| c.reason.code()).collect();

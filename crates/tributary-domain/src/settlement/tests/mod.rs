@@ -10,12 +10,16 @@ mod examples;
 mod ownership;
 mod properties;
 mod reversals;
+mod windows;
 
 use super::{Conversion, Settlement, click_event_id, settle};
 use crate::attribution::Earner;
 use crate::attribution::models::Model;
 use crate::click_id::{ClickId, ClickIdKey, LinkFingerprint};
-use crate::configuration::{Campaign, Configuration, Link, Partner, PartnerKind, Plan, Rate, Tier, Versions};
+use crate::configuration::{
+    Brand, Campaign, Configuration, Link, Partner, PartnerKind, Plan, Rate, StatedWindows, Tier, Tiers,
+    Versions,
+};
 use crate::fact::{Action, Adjustment, Fact, FactBody, Reversal, StatusChange, Subject, Touch, Verdict};
 use crate::ids::{
     BrandKey, CampaignKey, Channel, DeduplicationKey, EventId, Goal, LinkKey, PartnerKey, PlanKey, PromoCode,
@@ -58,13 +62,31 @@ fn campaign(model: Model, plan: &str) -> Campaign {
         destination: "https://shop.example/".into(),
         allowed_hosts: Vec::new(),
         click_parameter: "click_id".into(),
-        click_window: Tier::Conversion.click_window(),
-        view_window: Span::DAY,
+        windows: StatedWindows::default(),
+        goals: Vec::new(),
+        minimum_time: Span(0),
         visit_gap: Span(30 * Span::MINUTE.0),
-        model,
+        model: Some(model),
         plan: PlanKey::parse(plan).ok(),
         active: true,
     }
+}
+
+/// The brand, where a test needs one.
+fn acme() -> Brand {
+    Brand {
+        name: "Acme".into(),
+        currency: Currency::parse("EUR").unwrap(),
+        fallback_url: None,
+        most_customers_per_identifier: 3,
+        customer_ownership: CustomerOwnership::Nobody,
+        tiers: Tiers::default(),
+    }
+}
+
+/// A click window of so many days; the view window is inherited.
+fn click_window(days: i64) -> StatedWindows {
+    StatedWindows { click: Some(Span::days(days)), view: None }
 }
 
 fn partner(plan: Option<&str>) -> Partner {
@@ -77,6 +99,7 @@ fn partner(plan: Option<&str>) -> Partner {
         on_hold: false,
         active: true,
         minimum_payout: Vec::new(),
+        windows: StatedWindows::default(),
     }
 }
 
@@ -104,7 +127,7 @@ fn plan(rules: &[(&str, Rate)], approves_automatically: bool) -> Plan {
 fn world() -> Configuration {
     let mut world = Configuration::default();
     let (percent, amount) = (|ppm| Rate::Percentage { ppm }, |text| Rate::CostPerAction(money(text)));
-    let autumn = Campaign { click_window: Span::days(30), ..campaign(Model::Linear, "fixed") };
+    let autumn = Campaign { windows: click_window(30), ..campaign(Model::Linear, "fixed") };
     world.set_campaign("summer", campaign(COMMISSIONED, "standard"));
     world.set_campaign("autumn", autumn);
     for (key, plan) in [

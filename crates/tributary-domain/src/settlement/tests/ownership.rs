@@ -9,13 +9,7 @@ use crate::ownership::CustomerOwnership;
 use crate::reason::Reason;
 
 fn acme(customer_ownership: CustomerOwnership) -> Brand {
-    Brand {
-        name: "Acme".into(),
-        currency: Currency::parse("EUR").unwrap(),
-        fallback_url: None,
-        most_customers_per_identifier: 5,
-        customer_ownership,
-    }
+    Brand { customer_ownership, ..super::acme() }
 }
 
 fn first_partner(lasts: Option<i64>, inactivity: Option<i64>) -> CustomerOwnership {

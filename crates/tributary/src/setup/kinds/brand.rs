@@ -5,10 +5,10 @@ use tributary_domain::configuration::Brand;
 use tributary_domain::money::Currency;
 
 use super::values::{label, web_address};
-use super::{Context, Fields, Problem, ownership};
+use super::{Context, Fields, Problem, ownership, terms};
 
 pub(super) const FIELDS: &[&str] =
-    &["name", "currency", "fallback_url", "most_customers_per_identifier", "customer_ownership"];
+    &["name", "currency", "fallback_url", "most_customers_per_identifier", "customer_ownership", "tiers"];
 
 /// More customers than this on one visitor or e-mail are a shared device or a test account, not one person.
 const MOST_CUSTOMERS: u32 = 5;
@@ -22,6 +22,7 @@ pub(super) fn read(fields: &Fields<'_>, context: &Context<'_>) -> Result<Brand, 
             .count("most_customers_per_identifier")?
             .unwrap_or(MOST_CUSTOMERS),
         customer_ownership: ownership::read(fields, "customer_ownership")?,
+        tiers: terms::tiers(fields)?,
     })
 }
 
@@ -32,5 +33,6 @@ pub(super) fn write(brand: &Brand) -> Value {
         "fallback_url": brand.fallback_url,
         "most_customers_per_identifier": brand.most_customers_per_identifier,
         "customer_ownership": ownership::write(brand.customer_ownership),
+        "tiers": terms::write_tiers(&brand.tiers),
     })
 }

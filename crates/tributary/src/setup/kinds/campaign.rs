@@ -1,13 +1,12 @@
 //! A campaign: what is promoted, how long a touchpoint may earn, who gets which share.
 
 use serde_json::{Value, json};
-use tributary_domain::attribution::models::Model;
-use tributary_domain::configuration::{Campaign, Tier};
+use tributary_domain::configuration::{Campaign, StatedWindows, Tier};
 use tributary_domain::ids::PlanKey;
 use tributary_domain::time::Span;
 
 use super::values::{host, web_address};
-use super::{Context, Fields, Problem, model};
+use super::{Context, Fields, Problem, model, terms};
 
 pub(super) const FIELDS: &[&str] = &[
     "tier",
@@ -15,19 +14,16 @@ pub(super) const FIELDS: &[&str] = &[
     "allowed_hosts",
     "click_parameter",
     "windows",
+    "goals",
+    "minimum_time",
     "visit_gap",
     "model",
     "plan",
     "active",
 ];
 
-/// An impression counts for a day, the trade's usual view-through window.
-const VIEW_WINDOW: Span = Span::DAY;
 /// Half an hour without activity ends a visit, as web analytics counts visits.
 const VISIT_GAP: Span = Span(30 * Span::MINUTE.0);
-/// The commissioned model.
-const COMMISSIONED: Model = Model::WeightedLastTouch { last_share_ppm: 600_000 };
-
 const TIERS: [(&str, Tier); 3] = [
     ("awareness", Tier::Awareness),
     ("consideration", Tier::Consideration),
@@ -36,7 +32,7 @@ const TIERS: [(&str, Tier); 3] = [
 
 pub(super) fn read(fields: &Fields<'_>, context: &Context<'_>) -> Result<Campaign, Problem> {
     let tier = fields.choice("tier", &TIERS)?.ok_or_else(|| fields.missing("tier"))?;
-    let (click_window, view_window) = windows(fields, tier)?;
+    let windows = terms::windows(fields)?;
     Ok(Campaign {
         brand: context.brand.clone(),
         tier,
@@ -45,10 +41,11 @@ pub(super) fn read(fields: &Fields<'_>, context: &Context<'_>) -> Result<Campaig
         click_parameter: fields
             .parsed("click_parameter", parameter)?
             .unwrap_or_else(|| "click_id".to_owned()),
-        click_window,
-        view_window,
+        windows,
+        goals: terms::goals(fields)?,
+        minimum_time: minimum_time(fields, windows)?,
         visit_gap: fields.parsed("visit_gap", Span::parse)?.unwrap_or(VISIT_GAP),
-        model: model::read(fields, "model")?.unwrap_or(COMMISSIONED),
+        model: model::read(fields, "model")?,
         plan: fields.parsed("plan", PlanKey::parse)?,
         active: fields.flag("active", true)?,
     })
@@ -61,26 +58,36 @@ pub(super) fn write(campaign: &Campaign) -> Value {
         "destination": campaign.destination,
         "allowed_hosts": campaign.allowed_hosts,
         "click_parameter": campaign.click_parameter,
-        "windows": {"click": campaign.click_window.to_string(), "view": campaign.view_window.to_string()},
+        "windows": terms::write_windows(campaign.windows),
+        "goals": terms::write_goals(&campaign.goals),
+        "minimum_time": campaign.minimum_time.to_string(),
         "visit_gap": campaign.visit_gap.to_string(),
-        "model": model::write(&campaign.model),
+        "model": campaign.model.as_ref().map(model::write),
         "plan": campaign.plan.as_ref().map(PlanKey::as_str),
         "active": campaign.active,
     })
 }
 
-fn windows(fields: &Fields<'_>, tier: Tier) -> Result<(Span, Span), Problem> {
-    let Some((value, place)) = fields.value("windows") else { return Ok((tier.click_window(), VIEW_WINDOW)) };
-    let windows = Fields::open(value, place, &[&["click", "view"]])?;
-    let click = windows.parsed("click", Span::parse)?.unwrap_or_else(|| tier.click_window());
-    if click.0 == 0 {
-        return Err(windows.problem(
-            "click",
-            "a window of no length lets no click earn",
-            "set `active: false` to stop a campaign",
+/// Longer than a day, and honest clicks would be shut out with the hurried ones.
+const LONGEST_MINIMUM_TIME: Span = Span::DAY;
+
+fn minimum_time(fields: &Fields<'_>, windows: StatedWindows) -> Result<Span, Problem> {
+    let minimum = fields.parsed("minimum_time", Span::parse)?.unwrap_or(Span(0));
+    if minimum > LONGEST_MINIMUM_TIME {
+        return Err(fields.problem(
+            "minimum_time",
+            "a minimum time of more than a day shuts honest clicks out",
+            "write the time that nobody needs less of to order, such as 5s",
         ));
     }
-    Ok((click, windows.parsed("view", Span::parse)?.unwrap_or(VIEW_WINDOW)))
+    if windows.click.is_some_and(|window| minimum > window) {
+        return Err(fields.problem(
+            "minimum_time",
+            "no click can be older than this and within the click window",
+            "make it shorter than `windows.click`",
+        ));
+    }
+    Ok(minimum)
 }
 
 /// The name of a query parameter: what needs no escaping in any URL.

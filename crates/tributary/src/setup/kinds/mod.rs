@@ -11,6 +11,7 @@ mod ownership;
 mod partner;
 mod plan;
 mod source;
+mod terms;
 mod values;
 
 use serde_json::Value;

@@ -5,9 +5,10 @@ use tributary_domain::configuration::{Partner, PartnerKind};
 use tributary_domain::ids::{PartnerKey, PlanKey};
 
 use super::values::{amount, label};
-use super::{Context, Fields, Problem};
+use super::{Context, Fields, Problem, terms};
 
-pub(super) const FIELDS: &[&str] = &["name", "kind", "parent", "plan", "on_hold", "active", "minimum_payout"];
+pub(super) const FIELDS: &[&str] =
+    &["name", "kind", "parent", "plan", "on_hold", "active", "minimum_payout", "windows"];
 
 const KINDS: [(&str, PartnerKind); 4] = [
     ("affiliate", PartnerKind::Affiliate),
@@ -33,6 +34,7 @@ pub(super) fn read(fields: &Fields<'_>, context: &Context<'_>) -> Result<Partner
         on_hold: fields.flag("on_hold", false)?,
         active: fields.flag("active", true)?,
         minimum_payout,
+        windows: terms::windows(fields)?,
     })
 }
 
@@ -46,5 +48,6 @@ pub(super) fn write(partner: &Partner) -> Value {
         "on_hold": partner.on_hold,
         "active": partner.active,
         "minimum_payout": partner.minimum_payout.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "windows": terms::write_windows(partner.windows),
     })
 }
