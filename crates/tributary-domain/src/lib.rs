@@ -13,6 +13,7 @@
 //! 8. [`ledger`], [`payout`], [`reconciliation`]: what is booked, paid and compared.
 
 pub mod attribution;
+pub mod channels;
 pub mod click_id;
 pub mod commission;
 pub mod configuration;

@@ -107,6 +107,7 @@ reasons! {
     NamedOutranked = "named_outranked", Touchpoint, "The partner named by the sender counts only when there is no eligible touchpoint.", "";
     PartnerUnknown = "partner_unknown", Touchpoint, "The touchpoint names a link or partner that is not set up.", "Create it with `tributary apply`; conversions are settled again.";
     OwnedByOther = "owned_by_other", Touchpoint, "The customer is owned through an earlier touchpoint, which takes all.", "See `customer_ownership` of the brand for how long.";
+    ChannelUnknown = "channel_unknown", Touchpoint, "The touchpoint names nobody, and no channel rule of the brand fits what it carries.", "Add a rule under `channels` of the brand; conversions are settled again.";
     CodeOutsideDates = "code_outside_dates", Touchpoint, "The promo code was not valid at that time.", "";
 
     Attributed = "attributed", Conversion, "The conversion's value was credited to its touchpoints.", "";

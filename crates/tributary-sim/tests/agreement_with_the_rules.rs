@@ -4,6 +4,7 @@
 
 use tributary_domain::attribution::models::Model;
 use tributary_domain::attribution::{Earner as Settled, TouchKind};
+use tributary_domain::channels::ChannelRules;
 use tributary_domain::click_id::ClickId;
 use tributary_domain::configuration::{
     Brand, Campaign, Configuration, Link, Partner, PartnerKind, Source, StatedWindows, Tier, Tiers, Versions,
@@ -143,6 +144,7 @@ fn configuration() -> Configuration {
         most_customers_per_identifier: 5,
         customer_ownership: CustomerOwnership::Nobody,
         tiers: Tiers::default(),
+        channels: ChannelRules::default(),
     };
     configuration.brands.insert(brand(), Versions::always(shop));
     for campaign in &world::CAMPAIGNS {

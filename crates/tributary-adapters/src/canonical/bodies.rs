@@ -73,7 +73,7 @@ pub(super) fn require_identities(event: &IncomingEvent) -> Result<(), Refusal> {
         .with_hint(format!("Name {needed} of `customer_id`, `visitor_id`, `email` and `click_id`.")))
 }
 
-/// A touchpoint names a link; or a partner and a campaign; or a channel that is not a partner.
+/// A touchpoint names a link; or a partner and a campaign; or a channel that is not a partner; or carries what tells the channel.
 fn touch(values: &Values<'_>) -> Result<Touch, Refusal> {
     let tracking = values.collected.tracking.clone();
     let link = values.parsed(Target::Link, LinkKey::parse)?;
@@ -100,8 +100,11 @@ fn touch(values: &Values<'_>) -> Result<Touch, Refusal> {
             Err(Refusal::missing("campaign", "a partner without a link needs his campaign")
                 .with_hint("Add `link`, or `campaign`."))
         }
-        _ => Err(Refusal::missing("link", "a touchpoint needs whose it is")
-            .with_hint("Add `link`, or `partner` with `campaign`, or `channel`.")),
+        // By which channel it came is for the brand's rules to say, when conversions are settled.
+        _ if tracking.tells_channel() => Ok(Touch { link, partner, campaign, channel, tracking }),
+        _ => Err(Refusal::missing("link", "a touchpoint needs whose it is").with_hint(
+            "Add `link`, or `partner` with `campaign`, or `channel`, or what tells the channel: `utm_source`, `referrer`.",
+        )),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tributary_domain::fact::EventKind;
 use tributary_domain::reason::Reason;
-use tributary_domain::tracking::{Tracking, TrackingError};
+use tributary_domain::tracking::{Tracking, TrackingError, is_signal};
 
 use super::event::DecodingRules;
 use super::fields::{Field, Fields};
@@ -136,6 +136,10 @@ pub(super) fn collect<'f>(
         if target == Target::Ignored || field.value.trim().is_empty() && target != Target::NoSuchSlot {
             continue;
         }
+        // Nobody who sends a click has filled in a platform's id: what is no id is passed over.
+        if matches!(target, Target::Tracking(slot) if is_signal(slot)) && is_placeholder(field, target) {
+            continue;
+        }
         refuse_placeholder(field, target)?;
         match target {
             Target::Tracking(slot) => insert_tracking(&mut collected.tracking, slot, field)?,
@@ -223,9 +227,20 @@ fn refuse_unknown(field: &Field, rules: &DecodingRules) -> Result<(), Refusal> {
     })
 }
 
+fn refuse_placeholder(field: &Field, target: Target) -> Result<(), Refusal> {
+    if !is_placeholder(field, target) {
+        return Ok(());
+    }
+    Err(Refusal::invalid(
+        &field.name,
+        format!("`{}` is a placeholder that was not filled in", shortened(field.value.trim())),
+    )
+    .with_hint("Check the macro's name in the sender's system."))
+}
+
 /// `{click_id}`, `#s1#`, `${x}`, `%%ID%%`: a macro that the sender's system did not fill in. In identifiers and amounts also
 /// `[id]`, `(clickid)` and `__ID__`, which are honest texts elsewhere: `utm_medium=(none)`.
-fn refuse_placeholder(field: &Field, target: Target) -> Result<(), Refusal> {
+fn is_placeholder(field: &Field, target: Target) -> bool {
     const EVERYWHERE: [(&str, &str); 5] = [("${", "}"), ("{{", "}}"), ("{", "}"), ("#", "#"), ("%%", "%%")];
     const IN_VALUES: [(&str, &str); 3] = [("[", "]"), ("(", ")"), ("__", "__")];
     let marks: &[&[(&str, &str)]] = match target {
@@ -238,15 +253,7 @@ fn refuse_placeholder(field: &Field, target: Target) -> Result<(), Refusal> {
         !inner.is_empty()
             && inner.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
     };
-    let unfilled = marks.iter().flat_map(|marks| marks.iter()).any(|(before, after)| {
+    marks.iter().flat_map(|marks| marks.iter()).any(|(before, after)| {
         value.strip_prefix(before).and_then(|rest| rest.strip_suffix(after)).is_some_and(is_word)
-    });
-    if !unfilled {
-        return Ok(());
-    }
-    Err(Refusal::invalid(
-        &field.name,
-        format!("`{}` is a placeholder that was not filled in", shortened(value)),
-    )
-    .with_hint("Check the macro's name in the sender's system."))
+    })
 }

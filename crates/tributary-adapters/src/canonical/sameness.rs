@@ -9,7 +9,7 @@ use tributary_domain::ids::{
     TransactionId, fingerprint, fingerprint_in_order,
 };
 use tributary_domain::money::Money;
-use tributary_domain::tracking::Tracking;
+use tributary_domain::tracking::is_signal;
 
 use super::event::{IncomingBody, IncomingEvent, Personal};
 
@@ -84,8 +84,12 @@ impl Parts {
     }
 
     /// A creator that is already named as the partner is not counted again: `partner_id` and `creator_id` say the same.
-    fn add_tracking(&mut self, tracking: &Tracking, partner: Option<&PartnerKey>) {
-        for (name, value) in tracking.iter() {
+    fn add_tracking<'t>(
+        &mut self,
+        tracking: impl Iterator<Item = (&'static str, &'t str)>,
+        partner: Option<&PartnerKey>,
+    ) {
+        for (name, value) in tracking {
             if name != "creator_id" || partner.is_none_or(|partner| partner.as_str() != value) {
                 self.add(name, Some(value));
             }
@@ -155,7 +159,7 @@ fn add_touch(parts: &mut Parts, touch: &Touch) {
     parts.add("partner", touch.partner.as_ref().map(PartnerKey::as_str));
     parts.add("campaign", touch.campaign.as_ref().map(CampaignKey::as_str));
     parts.add("channel", touch.channel.as_ref().map(Channel::as_str));
-    parts.add_tracking(&touch.tracking, touch.partner.as_ref());
+    parts.add_tracking(touch.tracking.iter(), touch.partner.as_ref());
 }
 
 fn add_action(parts: &mut Parts, action: &Action) {
@@ -166,5 +170,7 @@ fn add_action(parts: &mut Parts, action: &Action) {
     parts.add("campaign", action.campaign.as_ref().map(CampaignKey::as_str));
     parts.add("promo_code", action.promo_code.as_ref().map(PromoCode::as_str));
     parts.add("named_partner", action.named_partner.as_ref().map(PartnerKey::as_str));
-    parts.add_tracking(&action.tracking, action.named_partner.as_ref());
+    // A page and a server may report one order, and only the page knows how its visitor came.
+    let tracking = action.tracking.iter().filter(|(name, _)| !is_signal(name));
+    parts.add_tracking(tracking, action.named_partner.as_ref());
 }

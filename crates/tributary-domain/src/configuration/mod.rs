@@ -9,6 +9,7 @@ mod terms;
 use std::collections::{BTreeMap, HashMap};
 
 use crate::attribution::models::TrainedWeights;
+use crate::channels::ChannelRules;
 use crate::click_id::LinkFingerprint;
 use crate::ids::{
     BrandKey, CampaignKey, Goal, LinkKey, PartnerKey, PlanKey, PromoCode, SourceKey, WeightsKey,
@@ -82,6 +83,8 @@ pub struct Brand {
     pub customer_ownership: CustomerOwnership,
     /// Windows and models for all campaigns of a tier.
     pub tiers: Tiers,
+    /// By which channel clicks came that name nobody.
+    pub channels: ChannelRules,
 }
 
 /// What a partner is.

@@ -180,16 +180,19 @@ impl Cluster<'_> {
         let link = touch.link.as_ref().and_then(|key| self.configuration.link(key, fact.occurred_at));
         let link = link.filter(|link| link.brand == fact.brand);
         let partner = link.map(|link| &link.partner).or(touch.partner.as_ref());
-        let channel = || touch.channel.clone().map(Earner::Channel);
+        let channel = self.configuration.channel_of(&fact.brand, touch, fact.occurred_at);
+        let names_nobody = touch.link.is_none() && touch.partner.is_none() && channel.is_none();
         Touchpoint {
             event_id: fact.event_id,
             occurred_at: fact.occurred_at,
             kind,
-            earner: partner.and_then(|partner| self.earner(&fact.brand, partner)).or_else(channel),
+            earner: partner
+                .and_then(|partner| self.earner(&fact.brand, partner))
+                .or(channel.map(Earner::Channel)),
             campaign: link.map(|link| link.campaign.clone()).or_else(|| touch.campaign.clone()),
             link: touch.link.clone(),
             click_id: fact.subject.click_id.clone(),
-            barred: None,
+            barred: names_nobody.then_some(Reason::ChannelUnknown),
         }
     }
 

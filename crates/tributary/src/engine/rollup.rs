@@ -94,10 +94,11 @@ fn touch_owner(fact: &Fact, touch: &Touch, configuration: &Configuration) -> (St
     let link = touch.link.as_ref().and_then(|key| configuration.link(key, fact.occurred_at));
     let campaign = link.map(|link| &link.campaign).or(touch.campaign.as_ref());
     let partner = link.map(|link| &link.partner).or(touch.partner.as_ref());
-    let earner = match (partner, &touch.channel) {
-        (Some(partner), _) => partner.as_str().to_owned(),
-        (None, Some(channel)) => format!("@{channel}"),
-        (None, None) => String::new(),
+    let earner = match partner {
+        Some(partner) => partner.as_str().to_owned(),
+        None => configuration
+            .channel_of(&fact.brand, touch, fact.occurred_at)
+            .map_or_else(String::new, |channel| format!("@{channel}")),
     };
     (campaign.map_or_else(String::new, |campaign| campaign.as_str().to_owned()), earner)
 }

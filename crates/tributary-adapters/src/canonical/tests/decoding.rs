@@ -182,6 +182,54 @@ fn a_touch_names_a_link_or_a_partner_and_campaign_or_a_channel() {
 }
 
 #[test]
+fn a_touch_that_carries_what_tells_its_channel_needs_no_name() {
+    for (rest, kept) in [
+        (r#""gclid":"Cj0""#, ("gclid", "Cj0")),
+        (r#""tracking":{"fbclid":"x"}"#, ("fbclid", "x")),
+        (r#""utm_source":"google""#, ("utm_source", "google")),
+        (r#""utm":{"medium":"email"}"#, ("utm_medium", "email")),
+        (r#""referrer":"https://News.Example/a?b""#, ("referrer", "news.example")),
+    ] {
+        let event = json(&format!(r#"{{"event_type":"click","visitor_id":"v",{rest}}}"#)).unwrap();
+        let IncomingBody::Click(touch) = event.body else { panic!("a click") };
+        assert_eq!((touch.link, touch.partner, touch.channel), (None, None, None));
+        assert_eq!(touch.tracking.iter().collect::<Vec<_>>(), [kept]);
+    }
+    for nothing in [r#""sub1":"x""#, r#""utm_campaign":"x""#, r#""gclid":"""#, r#""gclid":"{gclid}""#] {
+        let refusal = json(&format!(r#"{{"event_type":"click","visitor_id":"v",{nothing}}}"#)).unwrap_err();
+        assert_eq!(refusal.reason, Reason::MissingField, "{nothing}");
+    }
+}
+
+#[test]
+fn nothing_that_a_platform_hangs_on_a_link_keeps_a_visitor_from_his_destination() {
+    let mut fields = Fields::new();
+    for (name, value) in
+        [("link", "abc"), ("fbclid", "x".repeat(900).as_str()), ("gclid", "{gclid}"), ("msclkid", "a\u{0}b")]
+    {
+        fields.push(name, value).unwrap();
+    }
+    let IncomingBody::Click(touch) = decode(&fields, &DecodingRules::redirect()).unwrap().body else {
+        panic!("a click")
+    };
+    let kept: Vec<_> = touch.tracking.iter().map(|(name, value)| (name, value.len())).collect();
+    assert_eq!(kept, [("fbclid", 255), ("msclkid", 2)]);
+}
+
+#[test]
+fn one_order_told_by_page_and_server_is_one_though_only_the_page_knows_the_paid_click() {
+    let order = |rest: &str| {
+        let text = format!(
+            r#"{{"event_type":"conversion","transaction_id":"o1","value":"1.00","currency":"EUR"{rest}}}"#
+        );
+        json(&text).unwrap()
+    };
+    let (page, server) = (order(r#","gclid":"Cj0","referrer":"shop.example""#), order(""));
+    assert_eq!(action(&page).tracking.get("gclid"), Some("Cj0"), "what arrived is kept");
+    assert_eq!(content_fingerprint(&page), content_fingerprint(&server));
+}
+
+#[test]
 fn nested_objects_one_level_deep_mean_their_members() {
     let event = json(
         r#"{"event_type":"registration","user":{"id":77,"email":" A@Example.ORG ","ip":"::ffff:192.0.2.7"},

@@ -5,6 +5,7 @@
 //! `link: partner: campaign: @channel` of touches, `goal: status: code: named: campaign:` of actions, `src:` source,
 //! `id:` a number for the event id where ties matter, and a bare amount.
 
+mod channels;
 mod defects;
 mod examples;
 mod ownership;
@@ -15,6 +16,7 @@ mod windows;
 use super::{Conversion, Settlement, click_event_id, settle};
 use crate::attribution::Earner;
 use crate::attribution::models::Model;
+use crate::channels::ChannelRules;
 use crate::click_id::{ClickId, ClickIdKey, LinkFingerprint};
 use crate::configuration::{
     Brand, Campaign, Configuration, Link, Partner, PartnerKind, Plan, Rate, StatedWindows, Tier, Tiers,
@@ -80,6 +82,7 @@ fn acme() -> Brand {
         fallback_url: None,
         most_customers_per_identifier: 3,
         customer_ownership: CustomerOwnership::Nobody,
+        channels: ChannelRules::default(),
         tiers: Tiers::default(),
     }
 }

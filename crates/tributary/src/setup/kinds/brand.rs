@@ -5,10 +5,17 @@ use tributary_domain::configuration::Brand;
 use tributary_domain::money::Currency;
 
 use super::values::{label, web_address};
-use super::{Context, Fields, Problem, ownership, terms};
+use super::{Context, Fields, Problem, channels, ownership, terms};
 
-pub(super) const FIELDS: &[&str] =
-    &["name", "currency", "fallback_url", "most_customers_per_identifier", "customer_ownership", "tiers"];
+pub(super) const FIELDS: &[&str] = &[
+    "name",
+    "currency",
+    "fallback_url",
+    "most_customers_per_identifier",
+    "customer_ownership",
+    "channels",
+    "tiers",
+];
 
 /// More customers than this on one visitor or e-mail are a shared device or a test account, not one person.
 const MOST_CUSTOMERS: u32 = 5;
@@ -23,6 +30,7 @@ pub(super) fn read(fields: &Fields<'_>, context: &Context<'_>) -> Result<Brand, 
             .unwrap_or(MOST_CUSTOMERS),
         customer_ownership: ownership::read(fields, "customer_ownership")?,
         tiers: terms::tiers(fields)?,
+        channels: channels::read(fields, "channels")?,
     })
 }
 
@@ -34,5 +42,6 @@ pub(super) fn write(brand: &Brand) -> Value {
         "most_customers_per_identifier": brand.most_customers_per_identifier,
         "customer_ownership": ownership::write(brand.customer_ownership),
         "tiers": terms::write_tiers(&brand.tiers),
+        "channels": channels::write(&brand.channels),
     })
 }

@@ -5,6 +5,7 @@
 
 mod brand;
 mod campaign;
+mod channels;
 mod link;
 mod model;
 mod ownership;

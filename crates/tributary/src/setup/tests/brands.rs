@@ -1,5 +1,6 @@
 //! What a brand's rules about customers and channels are written like.
 
+use tributary_domain::channels::ChannelRules;
 use tributary_domain::ownership::CustomerOwnership;
 
 use super::*;
@@ -56,4 +57,63 @@ fn conversions_are_settled_again_when_the_rule_changes() {
     let set = plan(&rows, &document(&with("customer_ownership: first_partner")), later).unwrap();
     assert_eq!(set.resettle_from(), Some(later));
     assert!(set.to_string().contains("customer_ownership.rule: none -> first_partner"), "{set}");
+}
+
+fn channels(text: &str) -> ChannelRules {
+    built(&apply(&[(text, NOW)])).brands[&acme()].latest().channels.clone()
+}
+
+#[test]
+fn own_channel_rules_stand_before_the_usual_ones_or_alone() {
+    assert_eq!(channels(BASE), ChannelRules::default());
+    for (fields, own, usual) in [
+        ("usual", 0, true),
+        ("none", 0, false),
+        ("{usual: false}", 0, false),
+        ("{rules: [{channel: email, utm_medium: [CRM]}]}", 1, true),
+        (
+            "{usual: false, rules: [{channel: a, click_ids: [gclid]}, {channel: b, referrer: ['Google.*']}]}",
+            2,
+            false,
+        ),
+    ] {
+        let text = with(&format!("channels: {fields}"));
+        let rules = channels(&text);
+        assert_eq!((rules.own.len(), rules.usual), (own, usual), "{fields}");
+        let rows = apply(&[(&text, NOW)]);
+        assert!(plan(&rows, &document(&text), NOW.plus(Span::DAY)).unwrap().is_empty(), "{fields}");
+    }
+    let rules = channels(&with("channels: {rules: [{channel: email, utm_medium: [' CRM ']}]}"));
+    assert_eq!(&*rules.own[0].mediums[0], "crm");
+}
+
+#[test]
+fn a_channel_rule_that_cannot_be_meant_is_refused_by_its_field() {
+    for (fields, expected) in [
+        ("all", "brands[0].channels"),
+        ("{rules: [{channel: email}]}", "channels.rules[0]: the rule asks for nothing"),
+        ("{rules: [{utm_medium: [crm]}]}", "channels.rules[0]: `channel` is missing"),
+        (
+            "{rules: [{channel: ads, click_ids: [gclld]}]}",
+            "click_ids[0]: `gclld` is not a paid click id; the nearest is `gclid`",
+        ),
+        (
+            "{rules: [{channel: ads, referrer: ['https://a.example/']}]}",
+            "referrer[0]: `https://a.example/` is not a host",
+        ),
+        ("{rules: [{channel: ads, utm_medium: ['']}]}", "utm_medium[0]"),
+        ("{rules: [{channel: ads, utm_medium: cpc}]}", "utm_medium: expected a list"),
+        ("{rule: []}", "`rules`"),
+    ] {
+        let message = refusal(&with(&format!("channels: {fields}")));
+        assert!(message.contains(expected), "{fields}: {message}");
+    }
+}
+
+#[test]
+fn conversions_are_settled_again_when_channel_rules_change() {
+    let rows = apply(&[(BASE, NOW)]);
+    let later = NOW.plus(Span::DAY);
+    let set = plan(&rows, &document(&with("channels: none")), later).unwrap();
+    assert_eq!(set.resettle_from(), Some(later));
 }

@@ -1,15 +1,19 @@
 //! Tracking identifiers: what a partner hangs on a link to tell his own traffic apart.
 
+mod signals;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use thiserror::Error;
 
+pub use signals::{PAID_CLICK_IDS, REFERRER, is_signal};
+
 /// Names of the tracking parameters that are kept, in the order of reports.
 ///
 /// `utm_*` are the five of the web-analytics convention; `creator_id` and `sub_id` come from the commissioning
-/// text; `sub1` to `sub10` are the trade's usual slots.
-pub const PARAMETERS: [&str; 17] = [
+/// text; `sub1` to `sub10` are the trade's usual slots; [`PAID_CLICK_IDS`] and [`REFERRER`] tell the channel.
+pub const PARAMETERS: [&str; 30] = [
     "utm_source",
     "utm_medium",
     "utm_campaign",
@@ -27,6 +31,19 @@ pub const PARAMETERS: [&str; 17] = [
     "sub8",
     "sub9",
     "sub10",
+    "gclid",
+    "gbraid",
+    "wbraid",
+    "msclkid",
+    "yclid",
+    "dclid",
+    "fbclid",
+    "ttclid",
+    "twclid",
+    "li_fat_id",
+    "epik",
+    "rdt_cid",
+    REFERRER,
 ];
 
 /// Longest value of a tracking parameter in characters.
@@ -100,7 +117,10 @@ impl Tracking {
                 .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
     }
 
-    /// Validates and adds one parameter. Empty values (unfilled macros) are dropped.
+    /// Validates and adds one parameter. Empty values (unfilled macros) are dropped; signals are never refused.
+    ///
+    /// # Errors
+    /// When the name is no parameter, or the value cannot be kept.
     pub fn insert(&mut self, name: &str, value: &str) -> Result<(), TrackingError> {
         let parameter = || name.chars().take(40).collect::<String>();
         let slot = PARAMETERS
@@ -109,6 +129,10 @@ impl Tracking {
             .find(|known| *known == name)
             .ok_or_else(|| TrackingError::UnknownSlot { parameter: parameter() })?;
         if value.is_empty() {
+            return Ok(());
+        }
+        if is_signal(slot) {
+            self.insert_signal(slot, value);
             return Ok(());
         }
         let length = value.chars().count();
@@ -128,6 +152,27 @@ impl Tracking {
                 Ok(())
             }
         }
+    }
+
+    /// Of two different values the smaller is kept, so that their order does not matter.
+    fn insert_signal(&mut self, slot: &'static str, value: &str) {
+        let kept = signals::kept(slot, value);
+        let is_news = self.0.get(slot).is_none_or(|present| *kept < **present);
+        if !kept.is_empty() && is_news {
+            self.0.insert(slot, Arc::from(&*kept));
+        }
+    }
+
+    /// The first of [`PAID_CLICK_IDS`] that is there: a platform sold this click.
+    #[must_use]
+    pub fn paid_click_id(&self) -> Option<(&'static str, &str)> {
+        PAID_CLICK_IDS.into_iter().find_map(|name| Some((name, self.get(name)?)))
+    }
+
+    /// Whether anything here tells by which channel somebody came.
+    #[must_use]
+    pub fn tells_channel(&self) -> bool {
+        self.iter().any(|(name, _)| is_signal(name) || matches!(name, "utm_source" | "utm_medium"))
     }
 
     /// The value of a parameter.
@@ -174,5 +219,26 @@ mod tests {
         assert!(matches!(tracking.insert("sub_id", "video_13"), Err(TrackingError::Repeated { .. })));
         tracking.insert("sub2", "").unwrap();
         assert_eq!(tracking.iter().collect::<Vec<_>>(), [("sub_id", "video_12")]);
+    }
+
+    #[test]
+    fn signals_are_never_refused_and_their_order_does_not_matter() {
+        for ids in [["b", "a"], ["a", "b"]] {
+            let mut tracking = Tracking::default();
+            assert!(!tracking.tells_channel());
+            for id in ids {
+                tracking.insert("fbclid", id).unwrap();
+            }
+            tracking.insert("fbclid", "\u{0}").unwrap();
+            tracking.insert("referrer", "https://a.example/secret?q=1").unwrap();
+            assert_eq!(tracking.paid_click_id(), Some(("fbclid", "a")));
+            assert_eq!(tracking.get("referrer"), Some("a.example"));
+            assert!(tracking.tells_channel());
+        }
+    }
+
+    #[test]
+    fn every_signal_is_a_parameter() {
+        assert!(PAID_CLICK_IDS.iter().all(|name| PARAMETERS.contains(name)));
     }
 }
