@@ -114,6 +114,8 @@ pub struct Action {
     pub promo_code: Option<PromoCode>,
     /// A partner or creator named by the sender; counts only when there is no other touchpoint.
     pub named_partner: Option<PartnerKey>,
+    /// When the cart of this order was opened last, by the sender's word; coupon clicks after it stand down.
+    pub cart_opened_at: Option<Timestamp>,
     /// Tracking parameters.
     pub tracking: Tracking,
 }

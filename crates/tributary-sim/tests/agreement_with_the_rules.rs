@@ -93,6 +93,7 @@ fn fact(sent: &SimulatedEvent) -> Fact {
         campaign: None,
         promo_code: event.promo_code.map(|code| PromoCode::parse(code).unwrap()),
         named_partner: None,
+        cart_opened_at: None,
         tracking: Tracking::default(),
     };
     let body = match event.event_type {

@@ -296,6 +296,7 @@ impl Keys {
                 campaign: None,
                 promo_code: None,
                 named_partner: None,
+                cart_opened_at: None,
                 tracking: Tracking::default(),
             }),
             ..self.click(number, customer)

@@ -37,6 +37,7 @@ fn registration(number: u64) -> StoredFact {
             campaign: None,
             promo_code: None,
             named_partner: None,
+            cart_opened_at: None,
             tracking: Tracking::default(),
         }),
     };

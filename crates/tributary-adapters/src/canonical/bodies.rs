@@ -143,6 +143,7 @@ fn action(values: &Values<'_>, word: Option<&Field>, default_goal: Option<&str>)
         campaign: values.parsed(Target::Campaign, CampaignKey::parse)?,
         promo_code: values.parsed(Target::PromoCode, PromoCode::parse)?,
         named_partner: named.or_else(creator),
+        cart_opened_at: values.moment(Target::CartOpenedAt)?,
         tracking,
     })
 }

@@ -43,6 +43,8 @@ pub enum Target {
     Channel,
     /// A promo code.
     PromoCode,
+    /// When the order's cart was opened last.
+    CartOpenedAt,
     /// What a consent is for.
     Purpose,
     /// Whether consent is given.
@@ -60,7 +62,7 @@ pub enum Target {
 }
 
 /// How many targets have one value each; tracking, figures and ignored ones come after them.
-pub(crate) const SINGLE_TARGETS: usize = 22;
+pub(crate) const SINGLE_TARGETS: usize = 23;
 
 impl Target {
     /// The place of a target that has one value; `None` for tracking, figures and ignored parameters.
@@ -88,6 +90,7 @@ impl Target {
             Self::Purpose => 19,
             Self::Granted => 20,
             Self::Cause => 21,
+            Self::CartOpenedAt => 22,
             Self::Tracking(_) | Self::NoSuchSlot | Self::Figure | Self::Ignored => return None,
         })
     }
@@ -138,6 +141,7 @@ pub(crate) const CANONICAL: &[(&str, Target)] = &[
     ("channel", Target::Channel),
     ("promo_code", Target::PromoCode),
     ("coupon_code", Target::PromoCode),
+    ("cart_opened_at", Target::CartOpenedAt),
     ("purpose", Target::Purpose),
     ("granted", Target::Granted),
     ("cause", Target::Cause),

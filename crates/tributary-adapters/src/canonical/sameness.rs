@@ -170,6 +170,7 @@ fn add_action(parts: &mut Parts, action: &Action) {
     parts.add("campaign", action.campaign.as_ref().map(CampaignKey::as_str));
     parts.add("promo_code", action.promo_code.as_ref().map(PromoCode::as_str));
     parts.add("named_partner", action.named_partner.as_ref().map(PartnerKey::as_str));
+    parts.add("cart_opened_at", action.cart_opened_at.map(|at| at.0.to_string()));
     // A page and a server may report one order, and only the page knows how its visitor came.
     let tracking = action.tracking.iter().filter(|(name, _)| !is_signal(name));
     parts.add_tracking(tracking, action.named_partner.as_ref());

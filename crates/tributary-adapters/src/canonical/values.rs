@@ -56,7 +56,12 @@ impl<'f> Values<'f> {
     }
 
     pub(super) fn occurred_at(&self) -> Result<Option<Timestamp>, Refusal> {
-        let Some(field) = self.field(Target::OccurredAt) else { return Ok(None) };
+        self.moment(Target::OccurredAt)
+    }
+
+    /// A moment in any of the accepted notations.
+    pub(super) fn moment(&self, target: Target) -> Result<Option<Timestamp>, Refusal> {
+        let Some(field) = self.field(target) else { return Ok(None) };
         Timestamp::parse(&field.value).map(Some).map_err(|error| {
             let message = format!(
                 "`{}` cannot be accepted: {}",

@@ -176,6 +176,7 @@ pub const DEFAULT_MOST_CUSTOMERS: u32 = 3;
 ///         campaign: None,
 ///         promo_code: None,
 ///         named_partner: Some(anna.clone()),
+///         cart_opened_at: None,
 ///         tracking: Default::default(),
 ///     })),
 /// ];

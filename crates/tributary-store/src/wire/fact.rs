@@ -5,7 +5,7 @@
 //! | `v` | version of this format |
 //! | `event`, `customer`, `visitor`, `email`, commission lines | 32 hexadecimal digits |
 //! | `kind` | the published name of the kind of event |
-//! | `at` | event time in microseconds since 1970 |
+//! | `at`, `cart_opened_at` | event time, and the cart's, in microseconds since 1970 |
 //! | `minor`, `currency` | an amount in minor units, always together (a payout plan has `currency` alone) |
 //! | `tracking` | an object of parameters in the order of their names |
 //! | `figures`, `lines` | lists of pairs |
@@ -73,6 +73,7 @@ fn put_body<'a>(wire: &mut WireFact<'a>, body: &'a FactBody) {
             wire.campaign = action.campaign.as_ref().map(|key| Text::of(key.as_str()));
             wire.promo_code = action.promo_code.as_ref().map(|code| Text::of(code.as_str()));
             wire.named_partner = action.named_partner.as_ref().map(|key| Text::of(key.as_str()));
+            wire.cart_opened_at = action.cart_opened_at.map(|at| at.0);
             wire.tracking = WireTracking::of(&action.tracking);
         }
         FactBody::Refund(reversal) | FactBody::Chargeback(reversal) => {

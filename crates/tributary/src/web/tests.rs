@@ -102,6 +102,7 @@ fn stored(transaction: &str) -> StoredFact {
         campaign: None,
         promo_code: None,
         named_partner: None,
+        cart_opened_at: None,
         tracking: Tracking::default(),
     };
     let fact = Fact {

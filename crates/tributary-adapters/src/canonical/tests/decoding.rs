@@ -379,3 +379,27 @@ fn no_personal_value_shows_in_any_print() {
         assert!(!format!("{refusal} {refusal:?}").contains(secret), "{refusal}");
     }
 }
+
+#[test]
+fn the_cart_s_moment_is_read_like_any_other_and_belongs_to_the_content() {
+    let order = |cart: &str| {
+        json(&format!(
+            r#"{{"event_type":"conversion","order_id":"o1","value":"1","timestamp":"2026-01-15T10:00:00Z"{cart}}}"#
+        ))
+    };
+    let opened = |cart: &str| action(&order(cart).unwrap()).cart_opened_at.map(|at| at.to_string());
+    assert_eq!(opened(""), None);
+    assert_eq!(opened(r#","cart_opened_at":null"#), None);
+    for cart in [r#""2026-01-15T10:50:00+01:00""#, "1768470600", r#""1768470600000""#] {
+        let cart = format!(r#","cart_opened_at":{cart}"#);
+        assert_eq!(opened(&cart).as_deref(), Some("2026-01-15T09:50:00Z"), "{cart}");
+    }
+    let refusal = order(r#","cart_opened_at":"ten to ten""#).unwrap_err();
+    assert_eq!((refusal.reason, refusal.field.as_deref()), (Reason::InvalidField, Some("cart_opened_at")));
+    let with = order(r#","cart_opened_at":"1768470600""#).unwrap();
+    let without = order("").unwrap();
+    assert_eq!(key(&with), key(&without), "one order");
+    assert_ne!(content_fingerprint(&with), content_fingerprint(&without), "which says more");
+    let postback = query("tributary", "goal=purchase&order_id=o1&value=1&cart_opened_at=1768470600").unwrap();
+    assert_eq!(action(&postback).cart_opened_at, action(&with).cart_opened_at);
+}

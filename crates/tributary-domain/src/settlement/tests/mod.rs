@@ -2,7 +2,7 @@
 //!
 //! A fact is a time after 2026-01-01, a kind and words: `1d2h click link:a v:1`, `2d conversion 100.00EUR t:o1 c:A`.
 //! Words: `c: v: e: k:` subject (`k:=a@1d` is our own click id for link `a`, issued at that time), `t:` transaction,
-//! `link: partner: campaign: @channel` of touches, `goal: status: code: named: campaign:` of actions, `src:` source,
+//! `link: partner: campaign: @channel` of touches, `goal: status: code: named: campaign: cart:` of actions, `src:` source,
 //! `id:` a number for the event id where ties matter, and a bare amount.
 
 mod channels;
@@ -235,6 +235,7 @@ impl<'l> Words<'l> {
             campaign: self.campaign(),
             promo_code: self.get("code:").map(|code| PromoCode::parse(code).unwrap()),
             named_partner: self.get("named:").map(|key| PartnerKey::parse(key).unwrap()),
+            cart_opened_at: self.get("cart:").map(time),
             tracking: Tracking::default(),
         }
     }

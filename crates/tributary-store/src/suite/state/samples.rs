@@ -83,6 +83,7 @@ pub(super) fn purchase(number: u64) -> Fact {
         campaign: None,
         promo_code: None,
         named_partner: None,
+        cart_opened_at: None,
         tracking: Tracking::default(),
     };
     Fact {

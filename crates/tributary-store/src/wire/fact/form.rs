@@ -54,6 +54,8 @@ pub(super) struct WireFact<'a> {
     pub(super) promo_code: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) named_partner: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cart_opened_at: Option<i64>,
     #[serde(borrow, default, skip_serializing_if = "WireTracking::is_empty")]
     pub(super) tracking: WireTracking<'a>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]

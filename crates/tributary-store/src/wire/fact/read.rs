@@ -109,6 +109,7 @@ fn action(wire: &WireFact<'_>) -> Result<Action, WireError> {
         campaign: optional("campaign", wire.campaign.as_ref(), CampaignKey::parse)?,
         promo_code: optional("promo_code", wire.promo_code.as_ref(), PromoCode::parse)?,
         named_partner: optional("named_partner", wire.named_partner.as_ref(), PartnerKey::parse)?,
+        cart_opened_at: wire.cart_opened_at.map(Timestamp),
         tracking: wire.tracking.to_domain()?,
     })
 }

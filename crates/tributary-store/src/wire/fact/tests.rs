@@ -68,18 +68,29 @@ fn action() -> impl Strategy<Value = Action> {
     let code =
         prop::option::of(plain_text(64).prop_filter_map("a code", |text| PromoCode::parse(&text).ok()));
     let money = prop::option::of(money());
-    (keys, prop::option::of(transaction()), money, prop::option::of(verdict()), code, tracking()).prop_map(
-        |((goal, campaign, partner), transaction, value, status, promo_code, tracking)| Action {
-            goal: Goal::parse(&goal).unwrap(),
-            transaction,
-            value,
-            status,
-            campaign: campaign.map(|key| CampaignKey::parse(&key).unwrap()),
-            promo_code,
-            named_partner: partner.map(|key| PartnerKey::parse(&key).unwrap()),
-            tracking,
-        },
-    )
+    let cart = prop::option::of(any::<i64>());
+    (keys, prop::option::of(transaction()), money, prop::option::of(verdict()), code, cart, tracking())
+        .prop_map(
+            |(
+                (goal, campaign, partner),
+                transaction,
+                value,
+                status,
+                promo_code,
+                cart_opened_at,
+                tracking,
+            )| Action {
+                goal: Goal::parse(&goal).unwrap(),
+                transaction,
+                value,
+                status,
+                campaign: campaign.map(|key| CampaignKey::parse(&key).unwrap()),
+                promo_code,
+                named_partner: partner.map(|key| PartnerKey::parse(&key).unwrap()),
+                cart_opened_at: cart_opened_at.map(Timestamp),
+                tracking,
+            },
+        )
 }
 
 fn reversal() -> impl Strategy<Value = Reversal> {
@@ -222,6 +233,19 @@ fn the_golden_conversion_has_the_values_that_were_written() {
     assert_eq!(action.status, Some(Verdict::Approved));
     assert_eq!(action.transaction.as_ref().unwrap().as_str(), "order \"1\" – ü");
     assert_eq!(action.tracking.get("sub1"), Some("a/b"));
+}
+
+#[test]
+fn a_conversion_with_its_cart_s_moment_is_read_and_written_as_ever() {
+    let path =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1/fact_conversion_of_a_cart.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let fact = decode(text.trim_end().as_bytes()).unwrap();
+    let opened_at = fact.body.action().unwrap().cart_opened_at;
+    assert_eq!(opened_at, Some(Timestamp::parse("2026-01-15T09:50:00Z").unwrap()));
+    assert_eq!(String::from_utf8(encode(&fact)).unwrap(), text.trim_end());
+    let (_, without) = golden(EventKind::Conversion);
+    assert_eq!(decode(without.as_bytes()).unwrap().body.action().unwrap().cart_opened_at, None);
 }
 
 #[test]
