@@ -12,6 +12,7 @@ pub mod explain;
 pub mod failure;
 pub mod import;
 pub mod opened;
+mod over_attribution;
 pub mod payout;
 pub mod reconcile;
 pub mod replay;

@@ -5,8 +5,10 @@ use tributary_domain::ids::BrandKey;
 use tributary_domain::money::Currency;
 
 use super::opened::Opened;
+use super::over_attribution::print as print_over_attribution;
 use super::{Failure, OutputArgs, SettingsArgs, choosing, print_json, print_line};
 use crate::desk::wait_for_engine;
+use crate::operations::over_attribution::over_attribution;
 use crate::operations::report::{CreditReport, credits};
 use tributary_domain::attribution::models::Model;
 
@@ -26,6 +28,15 @@ pub enum ReportCommand {
         /// Judge by this model instead of the campaigns' own; nothing is booked.
         #[arg(long, value_name = "MODEL")]
         model: Option<String>,
+        /// Wait until everything in the log is taken into account.
+        #[arg(long)]
+        wait: bool,
+        /// What is counted.
+        #[command(flatten)]
+        scope: ReportScope,
+    },
+    /// What partners would claim if each counted alone, against the conversions there are.
+    OverAttribution {
         /// Wait until everything in the log is taken into account.
         #[arg(long)]
         wait: bool,
@@ -57,24 +68,42 @@ pub struct ReportScope {
 /// # Errors
 /// When the store cannot be read, or the engine does not catch up.
 pub fn run(args: &ReportArgs) -> Result<(), Failure> {
-    let ReportCommand::Credits { model, wait, scope } = &args.report;
-    let opened = Opened::open(&scope.settings)?;
-    if *wait {
-        wait_for_engine(opened.log.as_ref(), opened.state.as_ref())?;
+    match &args.report {
+        ReportCommand::Credits { model, wait, scope } => report_credits(model.as_ref(), *wait, scope),
+        ReportCommand::OverAttribution { wait, scope } => {
+            let (opened, brand, currency) = open(*wait, scope)?;
+            let configuration = opened.configuration.current();
+            let report = over_attribution(opened.state.as_ref(), &configuration, &brand, currency)?;
+            if scope.output.is_json() { print_json(&report) } else { print_over_attribution(&report) }
+        }
     }
+}
+
+fn report_credits(model: Option<&String>, wait: bool, scope: &ReportScope) -> Result<(), Failure> {
     let unknown = |name: &String| {
         Failure::usage(format!("there is no model `{name}`"))
             .hint("docs/attribution.md lists them, such as linear or time_decay(3d)")
     };
-    let model = model.as_ref().map(|name| Model::parse(name).ok_or_else(|| unknown(name))).transpose()?;
+    let model = model.map(|name| Model::parse(name).ok_or_else(|| unknown(name))).transpose()?;
+    let (opened, brand, currency) = open(wait, scope)?;
+    let configuration = opened.configuration.current();
+    let report = credits(opened.state.as_ref(), &configuration, &brand, currency, model)?;
+    if scope.output.is_json() { print_json(&report) } else { print(&report) }
+}
+
+/// Opens what a report reads, and chooses its brand and currency.
+fn open(wait: bool, scope: &ReportScope) -> Result<(Opened, BrandKey, Currency), Failure> {
+    let opened = Opened::open(&scope.settings)?;
+    if wait {
+        wait_for_engine(opened.log.as_ref(), opened.state.as_ref())?;
+    }
     let configuration = opened.configuration.current();
     let brand = choosing::brand(&configuration, scope.brand.as_ref())?;
     let own = configuration.brands.get(&brand).map(|versions| versions.latest().currency);
     let Some(currency) = scope.currency.or(own) else {
         return Err(Failure::usage("which currency?").hint("name one with --currency"));
     };
-    let report = credits(opened.state.as_ref(), &configuration, &brand, currency, model)?;
-    if scope.output.is_json() { print_json(&report) } else { print(&report) }
+    Ok((opened, brand, currency))
 }
 
 fn print(report: &CreditReport) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! What an operator does with the state: explain it, audit it, rebuild it, reconcile it, pay from it.
 
 pub mod explain;
+pub mod over_attribution;
 pub mod payout;
 pub mod reconcile;
 pub mod replay;

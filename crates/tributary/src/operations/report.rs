@@ -57,17 +57,17 @@ pub struct CreditTotals {
 
 /// A sum of shares `weight / total`, exact until it is shown: numerators per denominator.
 #[derive(Default, Clone)]
-struct Shares(BTreeMap<u64, u64>);
+pub(super) struct Shares(BTreeMap<u64, u64>);
 
 impl Shares {
-    fn add(&mut self, weight: u64, total: u64) {
+    pub(super) fn add(&mut self, weight: u64, total: u64) {
         if let Some(divisor) = std::num::NonZeroU64::new(greatest_common_divisor(weight, total)) {
             *self.0.entry(total / divisor).or_insert(0) += weight / divisor;
         }
     }
 
     /// The sum, each denominator's whole part kept apart from its rest so that nothing is lost to rounding.
-    fn decimal(&self) -> String {
+    pub(super) fn decimal(&self) -> String {
         let whole: u64 = self.0.iter().map(|(denominator, numerator)| numerator / denominator).sum();
         // In units of 10^-18: below 100 denominators the error stays under 10^-16.
         let scale: u128 = 1_000_000_000_000_000_000;
