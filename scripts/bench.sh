@@ -4,7 +4,7 @@
 #
 #   scripts/bench.sh                       everything, at a size that takes a few minutes
 #   BENCH_SCALE=full scripts/bench.sh      1 million customers and 5 million touchpoints stored first
-#   BENCH_ONLY=redirects scripts/bench.sh  a part: redirects, sqlite, postgres
+#   BENCH_ONLY=redirects scripts/bench.sh  a part: redirects, sqlite, postgres, models
 #   scripts/bench.sh --from-clone          time from `git clone` to the first tracked click, without any build
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -35,6 +35,19 @@ if [ "${1:-}" = --from-clone ]; then
 fi
 
 cargo build --release --locked -p tributary -p tributary-bench
+
+# What training is measured against. Without it, that part says that it is not measured.
+case ",${BENCH_ONLY:-models}," in *,models,*)
+    references=target/bench/models-venv
+    if ! "$references/bin/python" -c 'import ChannelAttribution, mta, shapley_attribution' 2> /dev/null; then
+        # ChannelAttribution needs matplotlib without saying so.
+        python3 -m venv "$references" && "$references/bin/pip" install --quiet \
+            channelattribution==2.2.5 matplotlib mta==0.0.9 shapley-attribution==2.1.0 ||
+            echo "the packages that training is compared with cannot be installed" >&2
+    fi
+    ;;
+esac
+
 # Its own server, with fsync on.
 DURABLE=1 scripts/with-postgres.sh target/release/tributary-bench target/release/tributary target/bench || {
     echo "the measurement could not be finished" >&2

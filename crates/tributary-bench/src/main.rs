@@ -4,13 +4,14 @@
 //! its processor time and memory from `/proc`, and measures the references. A figure that misses its target is shown as missed;
 //! the run still ends with 0, because a loaded machine is no defect of the program.
 //!
-//! `BENCH_SCALE=full` stores 1 million customers and 5 million touchpoints first; `BENCH_ONLY=redirects,sqlite,postgres` picks parts.
+//! `BENCH_SCALE=full` stores 1 million customers and 5 million touchpoints first; `BENCH_ONLY=redirects,sqlite,postgres,models` picks parts.
 
 mod bare_postgres;
 mod bare_sqlite;
 mod client;
 mod end_to_end;
 mod explaining;
+mod models;
 mod product;
 mod redirects;
 mod report;
@@ -61,13 +62,14 @@ fn main() -> anyhow::Result<()> {
         full: std::env::var("BENCH_SCALE").is_ok_and(|scale| scale == "full"),
         postgres: std::env::var("TRIBUTARY_TEST_POSTGRES_URL").ok(),
     };
-    let only = std::env::var("BENCH_ONLY").unwrap_or_else(|_| "redirects,sqlite,postgres".to_owned());
+    let only = std::env::var("BENCH_ONLY").unwrap_or_else(|_| "redirects,sqlite,postgres,models".to_owned());
     let mut report = Report::new(&bench);
     for part in only.split(',') {
         let measured = match part {
             "redirects" => redirects::measure(&bench, &mut report),
             "sqlite" => end_to_end::sqlite(&bench, &mut report),
             "postgres" => end_to_end::postgres(&bench, &mut report),
+            "models" => models::measure(&bench, &mut report),
             other => Err(anyhow::anyhow!("there is no part `{other}`")),
         };
         if let Err(problem) = measured {

@@ -11,11 +11,13 @@
 //! 6. [`stream`]: all of it as one bounded stream of deliveries, late and doubled ones included.
 //! 7. [`disorder`]: shuffles, repeats and splits for the proof that order does not matter.
 //! 8. [`load`]: plain traffic by the million for benchmarks.
+//! 9. [`paths`]: marketing paths by the million, for training.
 
 pub mod disorder;
 pub mod journeys;
 pub mod load;
 pub mod output;
+pub mod paths;
 pub mod random;
 pub mod stream;
 pub mod truth;

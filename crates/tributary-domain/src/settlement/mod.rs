@@ -4,6 +4,7 @@
 //! given, reads every version by event time, and never asks what was booked before. The engine books the difference.
 
 mod commissions;
+mod journeys;
 mod orders;
 mod ownership;
 mod touchpoints;
@@ -24,6 +25,8 @@ use crate::ledger::CommissionState;
 use crate::money::{Money, split_by_largest_remainder};
 use crate::reason::Reason;
 use crate::time::Timestamp;
+
+pub use journeys::{JourneyPeriod, PersonJourney, journeys};
 
 use orders::Order;
 use ownership::Owners;
@@ -187,16 +190,7 @@ pub const DEFAULT_MOST_CUSTOMERS: u32 = 3;
 /// ```
 #[must_use]
 pub fn settle(facts: &[Fact], configuration: &Configuration) -> Settlement {
-    let mut seen = HashSet::with_capacity(facts.len());
-    let mut ordered: Vec<&Fact> = facts.iter().collect();
-    ordered.sort_by_key(|fact| (fact.occurred_at, fact.event_id));
-    ordered.retain(|fact| seen.insert(fact.event_id));
-    let Some(first) = ordered.first() else { return Settlement::default() };
-    let bound = configuration
-        .brands
-        .get(&first.brand)
-        .map_or(DEFAULT_MOST_CUSTOMERS, |brand| brand.latest().most_customers_per_identifier);
-    Cluster { stitching: stitch(&ordered, bound), facts: ordered, configuration }.settle()
+    Cluster::of(facts, configuration).map_or_else(Settlement::default, |cluster| cluster.settle())
 }
 
 /// The event id of a click that our own redirect issued: derived from the id, so that it is known before the click arrives.
@@ -213,6 +207,20 @@ struct Cluster<'a> {
 }
 
 impl<'a> Cluster<'a> {
+    /// Finds the people of a cluster; `None` without facts.
+    fn of(facts: &'a [Fact], configuration: &'a Configuration) -> Option<Self> {
+        let mut seen = HashSet::with_capacity(facts.len());
+        let mut ordered: Vec<&Fact> = facts.iter().collect();
+        ordered.sort_by_key(|fact| (fact.occurred_at, fact.event_id));
+        ordered.retain(|fact| seen.insert(fact.event_id));
+        let first = ordered.first()?;
+        let bound = configuration
+            .brands
+            .get(&first.brand)
+            .map_or(DEFAULT_MOST_CUSTOMERS, |brand| brand.latest().most_customers_per_identifier);
+        Some(Self { stitching: stitch(&ordered, bound), facts: ordered, configuration })
+    }
+
     fn settle(&self) -> Settlement {
         let orders = self.orders();
         let touches = Touches::of(self);

@@ -1,6 +1,6 @@
 //! The touchpoints of a cluster, looked up by person and by click id.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::attribution::{Circumstances, Considered, Earner, TouchKind, Touchpoint, judge};
 use crate::click_id::ClickId;
@@ -69,6 +69,12 @@ impl<'a> Touches<'a> {
             touches.widest_window = cluster.configuration.widest_window();
         }
         touches
+    }
+
+    /// Each person's touchpoints in order of time; people in their order.
+    pub(super) fn of_each_person(&self) -> BTreeMap<PersonIndex, Vec<&Touchpoint>> {
+        let touchpoints = |places: &Vec<usize>| places.iter().map(|place| &self.all[*place]).collect();
+        self.of_person.iter().map(|(person, places)| (*person, touchpoints(places))).collect()
     }
 
     /// A click that a person's registration or conversion names is his, for all his conversions.

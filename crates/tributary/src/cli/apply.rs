@@ -57,6 +57,32 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     args.report(&changes)
 }
 
+/// Applies a file that another command made, as `apply` would.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn apply_made(storage: &Storage, file: SetupFile, now: Timestamp) -> Result<ChangeSet, Failure> {
+    let (keyring, store) = (storage.keyring()?, storage.configuration()?);
+    let (_, stored) = store.load_configuration()?;
+    let changes = change_set(&[file], &opened(&stored, &keyring)?, now)?;
+    if !changes.is_empty() {
+        let resettle_from = changes.resettle_from().unwrap_or(Timestamp(i64::MAX));
+        store.save_configuration(&sealed(&changes.rows, &keyring, now)?, resettle_from)?;
+    }
+    Ok(changes)
+}
+
+/// What files change of what is stored.
+fn change_set(files: &[SetupFile], stored: &[StoredEntity], now: Timestamp) -> Result<ChangeSet, Failure> {
+    let brands: Vec<BrandKey> = stored
+        .iter()
+        .filter(|row| row.kind == Kind::Brand.name())
+        .filter_map(|row| BrandKey::parse(&row.key).ok())
+        .collect();
+    let document = Document::read(files, &brands, &|name| std::env::var(name).ok())?;
+    Ok(plan(stored, &document, now)?)
+}
+
 /// Clicks are counted for the partner and campaign that their link had when they were taken in, and are not counted anew.
 fn keeps_past_owners(changes: &ChangeSet, now: Timestamp) -> Result<(), Failure> {
     let moves_owner = |change: &Change| match change {
@@ -83,13 +109,7 @@ impl ApplyArgs {
     /// When a file cannot be read, or with every problem of the set-up that would result.
     pub fn change_set(&self, stored: &[StoredEntity], now: Timestamp) -> Result<ChangeSet, Failure> {
         let files = self.files.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-        let brands: Vec<BrandKey> = stored
-            .iter()
-            .filter(|row| row.kind == Kind::Brand.name())
-            .filter_map(|row| BrandKey::parse(&row.key).ok())
-            .collect();
-        let document = Document::read(&files, &brands, &|name| std::env::var(name).ok())?;
-        Ok(plan(stored, &document, now)?)
+        change_set(&files, stored, now)
     }
 
     /// Prints what changes, or would change.

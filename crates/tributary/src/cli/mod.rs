@@ -11,6 +11,7 @@ pub mod demo;
 pub mod explain;
 pub mod failure;
 pub mod import;
+pub mod model;
 pub mod opened;
 mod over_attribution;
 pub mod payout;
@@ -66,6 +67,8 @@ enum Command {
     Reconcile(reconcile::ReconcileArgs),
     /// Plan, approve, export and settle payouts.
     Payout(payout::PayoutArgs),
+    /// Train the weights of data-driven attribution models.
+    Model(model::ModelArgs),
     /// Who earned what, under the live models or another one.
     Report(report::ReportArgs),
     /// Audit every invariant and the ledger's hash chain; exit 1 names the first fault.
@@ -102,6 +105,7 @@ pub fn run() -> ExitCode {
         Command::Replay(args) => replay::run(args),
         Command::Reconcile(args) => reconcile::run(args),
         Command::Payout(args) => payout::run(args),
+        Command::Model(args) => model::run(args),
         Command::Report(args) => report::run(args),
         Command::Verify(args) => verify::run(args),
         Command::StateHash(args) => verify::run_state_hash(args),

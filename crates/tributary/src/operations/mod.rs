@@ -7,6 +7,7 @@ pub mod reconcile;
 pub mod replay;
 pub mod report;
 pub mod state_hash;
+pub mod training;
 pub mod verify;
 mod walking;
 

@@ -50,7 +50,7 @@ pub struct EntityChange {
 impl EntityChange {
     /// Secrets, rates of sending and names for people decide nothing about money.
     fn concerns_settlement(&self) -> bool {
-        const DECIDES_NOTHING: [&str; 14] = [
+        const DECIDES_NOTHING: [&str; 15] = [
             "secrets",
             "adapter",
             "accepts_unsigned_postbacks",
@@ -60,6 +60,7 @@ impl EntityChange {
             "aliases",
             "plain_answer",
             "name",
+            "trained",
             "fallback_url",
             "destination",
             "allowed_hosts",
@@ -72,8 +73,8 @@ impl EntityChange {
         };
         match &self.change {
             Change::Unchanged => false,
-            // Nothing was taken from a source before it existed.
-            Change::Added => self.kind != Kind::Source,
+            // Nothing was taken from a source before it existed, and no campaign named weights before they existed.
+            Change::Added => !matches!(self.kind, Kind::Source | Kind::Weights),
             Change::Changed(fields) => fields.iter().any(decides),
         }
     }

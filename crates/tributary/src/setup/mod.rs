@@ -1,4 +1,4 @@
-//! Declarative set-up: files that say what brands, campaigns, partners, links, plans and sources there shall be.
+//! Declarative set-up: files that say what brands, campaigns, partners, links, plans, trained weights and sources there shall be.
 //!
 //! ```text
 //! files --Document::read--> Document --plan(stored, now)--> ChangeSet --rows--> storage --configuration--> Configuration

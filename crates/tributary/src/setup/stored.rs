@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 use tributary_domain::configuration::{Configuration, Versions};
-use tributary_domain::ids::{BrandKey, CampaignKey, IdError, LinkKey, PartnerKey, PlanKey, SourceKey};
+use tributary_domain::ids::{
+    BrandKey, CampaignKey, IdError, LinkKey, PartnerKey, PlanKey, SourceKey, WeightsKey,
+};
 use tributary_domain::time::Timestamp;
 
 use super::document::Document;
@@ -13,7 +15,7 @@ use super::versions::History;
 /// One version of one entity as a row. Rows are unique by everything but the body.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoredEntity {
-    /// `brand`, `plan`, `campaign`, `partner`, `link` or `source`.
+    /// `brand`, `plan`, `weights`, `campaign`, `partner`, `link` or `source`.
     pub kind: String,
     /// The tenant; a brand's own key for a brand.
     pub brand: String,
@@ -95,6 +97,14 @@ pub(super) fn build(history: &History, revision: u64) -> Result<Configuration, S
                 Body::Brand(value) => add(&mut configuration.brands, brand, *from, value),
                 Body::Plan(value) => {
                     add(&mut configuration.plans, (brand, PlanKey::parse(key).map_err(wrong)?), *from, value);
+                }
+                Body::Weights(value) => {
+                    add(
+                        &mut configuration.weights,
+                        (brand, WeightsKey::parse(key).map_err(wrong)?),
+                        *from,
+                        value,
+                    );
                 }
                 Body::Campaign(value) => {
                     add(

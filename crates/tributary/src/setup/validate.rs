@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tributary_domain::attribution::Earner;
+use tributary_domain::attribution::models::{Model, TrainedWeights};
 use tributary_domain::configuration::{Campaign, Link, Partner};
 use tributary_domain::ids::{BrandKey, PartnerKey, PlanKey, PromoCode};
 
@@ -37,8 +39,21 @@ impl Check<'_> {
             self.refers(place, "brand", Kind::Brand, brand, brand.as_str());
         }
         match body {
-            Body::Brand(_) | Body::Plan(_) => {}
-            Body::Campaign(campaign) => self.plan(place, brand, campaign.plan.as_ref()),
+            Body::Brand(own) => {
+                let tiers = [&own.tiers.awareness, &own.tiers.consideration, &own.tiers.conversion];
+                self.weights(
+                    &place.field("tiers"),
+                    brand,
+                    tiers.into_iter().filter_map(|terms| terms.model.as_ref()),
+                );
+            }
+            Body::Plan(_) => {}
+            Body::Weights(trained) => self.earners(place, brand, trained),
+            Body::Campaign(campaign) => {
+                self.plan(place, brand, campaign.plan.as_ref());
+                let of_goals = campaign.goals.iter().filter_map(|terms| terms.model.as_ref());
+                self.weights(place, brand, campaign.model.iter().chain(of_goals));
+            }
             Body::Partner(partner) => self.partner(place, brand, key, partner),
             Body::Link(link) => {
                 self.owned(place, id);
@@ -71,6 +86,28 @@ impl Check<'_> {
     fn plan(&mut self, place: &Place, brand: &BrandKey, plan: Option<&PlanKey>) {
         if let Some(plan) = plan {
             self.refers(place, "plan", Kind::Plan, brand, plan.as_str());
+        }
+    }
+
+    /// A data-driven model pays by weights that are there.
+    fn weights<'m>(&mut self, place: &Place, brand: &BrandKey, models: impl Iterator<Item = &'m Model>) {
+        for weights in models.filter_map(Model::trained_weights) {
+            self.refers(&place.field("model"), "weights", Kind::Weights, brand, weights.as_str());
+        }
+    }
+
+    /// Weights of partners that are not set up would never be used; channels need no set-up.
+    fn earners(&mut self, place: &Place, brand: &BrandKey, trained: &TrainedWeights) {
+        for earner in trained.of_earner.keys() {
+            if let Earner::Partner(partner) = earner {
+                self.refers(
+                    &place.field("of_earner"),
+                    partner.as_str(),
+                    Kind::Partner,
+                    brand,
+                    partner.as_str(),
+                );
+            }
         }
     }
 

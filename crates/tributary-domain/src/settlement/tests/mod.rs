@@ -8,6 +8,7 @@
 mod channels;
 mod defects;
 mod examples;
+mod journeys;
 mod ownership;
 mod properties;
 mod reversals;

@@ -1,4 +1,4 @@
-//! The six kinds of entities: how each is read from fields and written back in its canonical form.
+//! The seven kinds of entities: how each is read from fields and written back in its canonical form.
 //!
 //! Canonical means: every field present, defaults filled in. What is stored therefore says by itself what was in
 //! force, even when a later release has other defaults.
@@ -14,10 +14,14 @@ mod plan;
 mod source;
 mod terms;
 mod values;
+mod weights;
 
 use serde_json::Value;
+use tributary_domain::attribution::models::TrainedWeights;
 use tributary_domain::configuration::{Brand, Campaign, Link, Partner, Plan, Source};
-use tributary_domain::ids::{BrandKey, CampaignKey, IdError, LinkKey, PartnerKey, PlanKey, SourceKey};
+use tributary_domain::ids::{
+    BrandKey, CampaignKey, IdError, LinkKey, PartnerKey, PlanKey, SourceKey, WeightsKey,
+};
 
 use super::document::EnvironmentReader;
 use super::fields::Fields;
@@ -30,6 +34,8 @@ pub enum Kind {
     Brand,
     /// `plans`
     Plan,
+    /// `weights`
+    Weights,
     /// `campaigns`
     Campaign,
     /// `partners`
@@ -42,8 +48,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, referred-to ones before those that refer to them.
-    pub const ALL: [Self; 6] =
-        [Self::Brand, Self::Plan, Self::Campaign, Self::Partner, Self::Link, Self::Source];
+    pub const ALL: [Self; 7] =
+        [Self::Brand, Self::Plan, Self::Weights, Self::Campaign, Self::Partner, Self::Link, Self::Source];
 
     /// The name in storage and messages.
     #[must_use]
@@ -51,6 +57,7 @@ impl Kind {
         match self {
             Self::Brand => "brand",
             Self::Plan => "plan",
+            Self::Weights => "weights",
             Self::Campaign => "campaign",
             Self::Partner => "partner",
             Self::Link => "link",
@@ -64,6 +71,7 @@ impl Kind {
         match self {
             Self::Brand => "brands",
             Self::Plan => "plans",
+            Self::Weights => "weights",
             Self::Campaign => "campaigns",
             Self::Partner => "partners",
             Self::Link => "links",
@@ -82,6 +90,7 @@ impl Kind {
         match self {
             Self::Brand => BrandKey::parse(text).map(drop),
             Self::Plan => PlanKey::parse(text).map(drop),
+            Self::Weights => WeightsKey::parse(text).map(drop),
             Self::Campaign => CampaignKey::parse(text).map(drop),
             Self::Partner => PartnerKey::parse(text).map(drop),
             Self::Link => LinkKey::parse(text).map(drop),
@@ -94,6 +103,7 @@ impl Kind {
         match self {
             Self::Brand => brand::FIELDS,
             Self::Plan => plan::FIELDS,
+            Self::Weights => weights::FIELDS,
             Self::Campaign => campaign::FIELDS,
             Self::Partner => partner::FIELDS,
             Self::Link => link::FIELDS,
@@ -109,6 +119,8 @@ pub enum Body {
     Brand(Brand),
     /// A plan.
     Plan(Plan),
+    /// Trained weights.
+    Weights(TrainedWeights),
     /// A campaign.
     Campaign(Campaign),
     /// A partner.
@@ -126,6 +138,7 @@ impl Body {
         match self {
             Self::Brand(_) => Kind::Brand,
             Self::Plan(_) => Kind::Plan,
+            Self::Weights(_) => Kind::Weights,
             Self::Campaign(_) => Kind::Campaign,
             Self::Partner(_) => Kind::Partner,
             Self::Link(_) => Kind::Link,
@@ -139,6 +152,7 @@ impl Body {
         match self {
             Self::Brand(brand) => brand::write(brand),
             Self::Plan(plan) => plan::write(plan),
+            Self::Weights(trained) => weights::write(trained),
             Self::Campaign(campaign) => campaign::write(campaign),
             Self::Partner(partner) => partner::write(partner),
             Self::Link(link) => link::write(link),
@@ -172,6 +186,7 @@ pub(super) fn read(kind: Kind, fields: &Fields<'_>, context: &Context<'_>) -> Re
     match kind {
         Kind::Brand => brand::read(fields, context).map(Body::Brand),
         Kind::Plan => plan::read(fields, context).map(Body::Plan),
+        Kind::Weights => weights::read(fields).map(Body::Weights),
         Kind::Campaign => campaign::read(fields, context).map(Body::Campaign),
         Kind::Partner => partner::read(fields, context).map(Body::Partner),
         Kind::Link => link::read(fields, context).map(Body::Link),
