@@ -28,7 +28,7 @@ use tributary_store::state::ConversionFilter;
 const TOLD: Timestamp = Timestamp(1_780_000_000_000_000);
 
 /// Changes of every kind that decides about money.
-const CHANGES: [&str; 7] = [
+const CHANGES: [&str; 8] = [
     "campaigns: [{key: summer, brand: acme, tier: consideration, destination: \"https://shop.example/summer\", plan: share, \
      windows: {click: 2d}, model: linear}]",
     "campaigns: [{key: brief, brand: acme, tier: conversion, destination: \"https://shop.example/brief\", plan: waits, \
@@ -41,6 +41,8 @@ const CHANGES: [&str; 7] = [
     "links: [{key: anna-summer, brand: acme, partner: anna, campaign: summer}, \
      {key: bert-summer, brand: acme, partner: bert, campaign: summer, promo_code: BERT5}]",
     "brands: [{key: acme, name: Acme, currency: EUR, most_customers_per_identifier: 2}]",
+    "brands: [{key: acme, name: Acme, currency: EUR, customer_ownership: {rule: first_partner, lasts: 9d, inactivity: 4d}, \
+     channels: none}]",
 ];
 
 fn take(house: &mut House, events: &[Sent]) {
@@ -60,11 +62,11 @@ fn change(house: &mut House, changes: &[(&str, Timestamp)]) {
 #[test]
 fn a_set_up_applied_before_between_or_after_the_events_ends_in_one_state() {
     let moment = |day: i64| Timestamp::parse(&format!("2026-01-{day:02}T00:00:00Z")).unwrap();
-    for seed in 0..7_u64 {
+    for seed in 0..8_u64 {
         let place = usize::try_from(seed).unwrap();
         let events = world(100 + seed, 70);
         let changes =
-            [(CHANGES[place % 7], moment(3)), (CHANGES[(place + 3) % 7], moment(8)), (SET_UP, moment(13))];
+            [(CHANGES[place % 8], moment(3)), (CHANGES[(place + 3) % 8], moment(8)), (SET_UP, moment(13))];
         let mut before = House::new(Ground::Sqlite, SET_UP, 16);
         change(&mut before, &changes);
         take(&mut before, &events);
