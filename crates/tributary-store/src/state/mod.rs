@@ -348,6 +348,11 @@ pub struct ConversionCount {
 
 /// What pages, reports and audits read. Lists are in the order of the named key and are paged by it.
 pub trait StateReader: Send + Sync {
+    /// A reader that sees the store as it is now, whatever is committed afterwards, until it is dropped. Its calls wait for each other.
+    ///
+    /// It keeps nobody from writing, but while it is held the database cannot give back the space of what is replaced: for a proof that
+    /// needs one moment, not for pages.
+    fn snapshot(&self) -> Result<Box<dyn StateReader>, StateError>;
     /// The last log record taken into account.
     fn checkpoint(&self) -> Result<Sequence, StateError>;
     /// Number of clusters waiting to be settled again.
@@ -366,8 +371,18 @@ pub trait StateReader: Send + Sync {
     fn clusters_of_nodes(&self, nodes: &[NodeKey]) -> Result<HashMap<NodeKey, ClusterId>, StateError>;
     /// Everything in a cluster.
     fn cluster(&self, cluster: ClusterId) -> Result<ClusterContents, StateError>;
+    /// Everything in these clusters as of one commit, in their order.
+    fn clusters(&self, clusters: &[ClusterId]) -> Result<Vec<ClusterContents>, StateError>;
     /// Clusters that hold facts, after one, in order.
     fn clusters_after(&self, after: ClusterId, limit: usize) -> Result<Vec<ClusterId>, StateError>;
+    /// Clusters that hold at least one action (registration, qualification, conversion), after one, in order.
+    fn clusters_with_actions_after(
+        &self,
+        after: ClusterId,
+        limit: usize,
+    ) -> Result<Vec<ClusterId>, StateError>;
+    /// Minor units of these lines that payouts hold (failed payouts do not); lines without any are absent.
+    fn locked(&self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, i64>, StateError>;
     /// Conversions in the order of event ids, with the cluster of each.
     fn conversions(
         &self,

@@ -52,6 +52,7 @@ macro_rules! state_suite {
             a_failing_commit_leaves_nothing_behind
             what_was_committed_is_there_after_reopening
             readers_see_whole_commits_beside_the_writer
+            a_snapshot_stays_at_its_moment
             facts_are_read_back_as_they_were_given
             outcomes_of_earlier_facts_change
             an_outcome_without_a_fact_is_refused

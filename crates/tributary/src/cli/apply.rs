@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use tributary_domain::ids::BrandKey;
 use tributary_domain::time::Timestamp;
+use tributary_store::keys::Keyring;
+use tributary_store::state::ConfigurationStore;
 
 use super::{Failure, OutputArgs, SettingsArgs, now, print_line};
 use crate::setup::live::{opened, sealed};
@@ -51,8 +53,7 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let changes = args.change_set(&opened(&stored, &keyring)?, now)?;
     keeps_past_owners(&changes, now)?;
     if !args.dry_run && !changes.is_empty() {
-        let resettle_from = changes.resettle_from().unwrap_or(Timestamp(i64::MAX));
-        store.save_configuration(&sealed(&changes.rows, &keyring, now)?, resettle_from)?;
+        self::store(store.as_ref(), &keyring, &changes, now)?;
     }
     args.report(&changes)
 }
@@ -65,10 +66,7 @@ pub(super) fn apply_made(storage: &Storage, file: SetupFile, now: Timestamp) -> 
     let (keyring, store) = (storage.keyring()?, storage.configuration()?);
     let (_, stored) = store.load_configuration()?;
     let changes = change_set(&[file], &opened(&stored, &keyring)?, now)?;
-    if !changes.is_empty() {
-        let resettle_from = changes.resettle_from().unwrap_or(Timestamp(i64::MAX));
-        store.save_configuration(&sealed(&changes.rows, &keyring, now)?, resettle_from)?;
-    }
+    self::store(store.as_ref(), &keyring, &changes, now)?;
     Ok(changes)
 }
 
@@ -83,8 +81,25 @@ fn change_set(files: &[SetupFile], stored: &[StoredEntity], now: Timestamp) -> R
     Ok(plan(stored, &document, now)?)
 }
 
+/// Stores what changes; a running server follows.
+///
+/// # Errors
+/// When it cannot be sealed or stored.
+pub(super) fn store(
+    set_up: &dyn ConfigurationStore,
+    keyring: &Keyring,
+    changes: &ChangeSet,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    if !changes.is_empty() {
+        let resettle_from = changes.resettle_from().unwrap_or(Timestamp(i64::MAX));
+        set_up.save_configuration(&sealed(&changes.rows, keyring, now)?, resettle_from)?;
+    }
+    Ok(())
+}
+
 /// Clicks are counted for the partner and campaign that their link had when they were taken in, and are not counted anew.
-fn keeps_past_owners(changes: &ChangeSet, now: Timestamp) -> Result<(), Failure> {
+pub(super) fn keeps_past_owners(changes: &ChangeSet, now: Timestamp) -> Result<(), Failure> {
     let moves_owner = |change: &Change| match change {
         Change::Changed(fields) => fields.iter().any(|field| matches!(&*field.field, "partner" | "campaign")),
         Change::Added | Change::Unchanged => false,

@@ -22,6 +22,8 @@ pub mod send;
 pub mod serve;
 pub mod simulate;
 pub mod verify;
+pub mod what_if;
+mod what_if_report;
 
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -63,6 +65,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Rebuild the state from the log and compare; with another set-up, tell who would earn what.
     Replay(replay::ReplayArgs),
+    /// Promote or discard what `replay --with FILE --save NAME` kept.
+    WhatIf(what_if::WhatIfArgs),
     /// Match an operator's file with our conversions; --apply books the adjustments.
     Reconcile(reconcile::ReconcileArgs),
     /// Plan, approve, export and settle payouts.
@@ -103,6 +107,7 @@ pub fn run() -> ExitCode {
         Command::Config(args) => config::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::WhatIf(args) => what_if::run(args),
         Command::Reconcile(args) => reconcile::run(args),
         Command::Payout(args) => payout::run(args),
         Command::Model(args) => model::run(args),

@@ -1,26 +1,63 @@
-//! `tributary replay`: rebuilds derived state from the log.
+//! `tributary replay`: rebuilds derived state from the log, or runs all of history under another set-up.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-
 use indicatif::{ProgressBar, ProgressStyle};
+use tributary_domain::fact::EventKind;
+use tributary_domain::ids::{CampaignKey, PartnerKey};
+use tributary_domain::time::{Period, Timestamp};
 
 use super::opened::Opened;
-use super::{Failure, OutputArgs, SettingsArgs, choosing, print_json, print_line};
-use crate::operations::replay::{rebuild, what_if, what_if_rows};
+use super::what_if_report::{print, write_csv};
+use super::{Failure, OutputArgs, SettingsArgs, choosing, now, print_json, print_line};
+use crate::operations::replay::{Rebuilt, Sources, rebuild};
+use crate::operations::what_if::{Saved, SavedWhatIfs, Selection, WhatIfReport, what_if};
 use crate::setup::live::opened;
-use crate::setup::{Document, SetupFile, configuration, plan};
+use crate::setup::{Document, Laid, SetupFile, Since, configuration, lay_over};
 
 /// Arguments of `replay`.
 #[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  tributary replay
+      rebuild the state from the log and compare; a server may run meanwhile
+  tributary replay --with plans.yaml --diff
+      what would change if plans.yaml had been in force always
+  tributary replay --with plans.yaml --from 2026-12-01 --diff --conversions --partner anna --csv anna.csv
+      the conversions of one partner that would change from that day on
+  tributary replay --with plans.yaml --diff --save better-plans
+      keep it; `tributary what-if promote better-plans --from 2027-01-01` makes it so")]
 pub struct ReplayArgs {
-    /// Set-up file to judge by instead of the stored set-up; nothing is booked then.
-    #[arg(long, value_name = "FILE")]
-    pub with: Option<PathBuf>,
-    /// Print only earners for whom something would change.
-    #[arg(long)]
+    /// Set-up files to judge by, laid over the stored set-up; nothing is booked then. Several count as one.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub with: Vec<PathBuf>,
+    /// Lay the files over from this moment on instead of for all time: `2026-12-01` or a whole RFC 3339 time.
+    #[arg(long, value_name = "DATE", value_parser = date, requires = "with")]
+    pub from: Option<Timestamp>,
+    /// Print only what would change.
+    #[arg(long, requires = "with")]
     pub diff: bool,
+    /// List the conversions whose money would change, the largest difference first.
+    #[arg(long, requires = "with")]
+    pub conversions: bool,
+    /// List only conversions that change for this partner.
+    #[arg(long, value_name = "KEY", value_parser = PartnerKey::parse, requires = "conversions")]
+    pub partner: Option<PartnerKey>,
+    /// List only conversions that change under this campaign.
+    #[arg(long, value_name = "KEY", value_parser = CampaignKey::parse, requires = "conversions")]
+    pub campaign: Option<CampaignKey>,
+    /// List only conversions of this month, such as `2026-01`.
+    #[arg(long, value_name = "PERIOD", value_parser = Period::parse, requires = "conversions")]
+    pub period: Option<Period>,
+    /// List at most so many conversions.
+    #[arg(long, value_name = "N", default_value_t = 50, requires = "conversions")]
+    pub limit: usize,
+    /// Write the rows to this file too: the listed conversions, else one row per partner, campaign and month.
+    #[arg(long, value_name = "FILE", requires = "with")]
+    pub csv: Option<PathBuf>,
+    /// Keep this what-if under a name, to promote or discard it later.
+    #[arg(long, value_name = "NAME", requires = "with")]
+    pub save: Option<String>,
     /// How to print it.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -35,25 +72,20 @@ pub struct ReplayArgs {
 /// When the rebuilt state differs from the live one, or log or store cannot be read.
 pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let installation = Opened::open(&args.settings)?;
-    match &args.with {
-        Some(_) => run_with(args, &installation),
-        None => run_rebuild(args, &installation),
-    }
+    if args.with.is_empty() { run_rebuild(args, &installation) } else { run_with(args, &installation) }
 }
 
 fn run_rebuild(args: &ReplayArgs, installation: &Opened) -> Result<(), Failure> {
-    let total = installation.log.count().map_err(Failure::new)?;
-    let bar = progress(total)?;
+    let bar = progress(installation.state.checkpoint()?.0, "records")?;
     let scratch = scratch_directory(&installation.settings.data_dir)?;
-    let rebuilt = rebuild(
-        &installation.log,
-        installation.state.as_ref(),
-        installation.set_up.as_ref(),
-        &installation.configuration.current(),
-        &scratch.join("state.sqlite"),
-        installation.settings.engine.batch_events,
-        |records| bar.set_position(records),
-    );
+    let from = Sources {
+        log: &installation.log,
+        live: installation.state.as_ref(),
+        set_up: installation.set_up.as_ref(),
+    };
+    let configuration = installation.configuration.current();
+    let rebuilt =
+        rebuild(from, &configuration, &scratch.join("state.sqlite"), |records| bar.set_position(records));
     bar.finish_and_clear();
     let removed = std::fs::remove_dir_all(&scratch);
     let rebuilt = rebuilt?;
@@ -61,76 +93,129 @@ fn run_rebuild(args: &ReplayArgs, installation: &Opened) -> Result<(), Failure> 
     if args.output.is_json() {
         print_json(&rebuilt)?;
     } else {
-        print_line(format!("{} records read", rebuilt.records))?;
-        print_line(format!("live    {}", rebuilt.live))?;
-        print_line(format!("rebuilt {}", rebuilt.rebuilt))?;
+        print_rebuilt(&rebuilt)?;
     }
     if rebuilt.live == rebuilt.rebuilt {
         Ok(())
     } else {
         Err(Failure::new("the rebuilt state differs from the live one")
-            .hint("if a server runs, it may have moved on meanwhile; else run `tributary verify`"))
+            .hint("`tributary verify` names the first fault"))
     }
 }
 
-fn run_with(args: &ReplayArgs, installation: &Opened) -> Result<(), Failure> {
-    let Some(path) = &args.with else { return Ok(()) };
-    let text = choosing::text_of(path)?;
-    let file = SetupFile { name: path.display().to_string(), text };
-    let now = installation.configuration.current();
-    let brands: Vec<_> = now.brands.keys().cloned().collect();
-    let document = Document::read(&[file], &brands, &|name| std::env::var(name).ok())?;
-    let (_, stored) = installation.set_up.load_configuration()?;
-    let keyring = installation.storage.keyring()?;
-    // What the file says is in force always: the question is how all of history would look under it.
-    let mut rows = opened(&stored, &keyring)?;
-    let always = tributary_domain::time::Timestamp(i64::MIN);
-    let changes = plan(&[], &document, always).or_else(|_| plan(&rows, &document, always))?;
-    for row in changes.rows {
-        rows.retain(|old| (&old.kind, &old.brand, &old.key) != (&row.kind, &row.brand, &row.key));
-        rows.push(row);
-    }
-    let then = configuration(&rows, now.revision)?;
-    let bar = ProgressBar::new_spinner();
-    let sums = what_if(installation.state.as_ref(), &now, &then, |examined| bar.set_position(examined));
-    bar.finish_and_clear();
-    let mut rows = what_if_rows(&sums?);
-    if args.diff {
-        rows.retain(|row| {
-            row["value_now"] != row["value_then"] || row["commission_now"] != row["commission_then"]
-        });
-    }
-    if args.output.is_json() {
-        return print_json(&rows);
-    }
+fn print_rebuilt(rebuilt: &Rebuilt) -> Result<(), Failure> {
     print_line(format!(
-        "{:<20} {:<4} {:>16} {:>16} {:>16} {:>16} {:>14}",
-        "earner", "", "value now", "value then", "commission now", "then", "difference"
+        "{} records rebuilt in {:.1} s, {:.0}/s; compared in {:.1} s at log record {}",
+        rebuilt.records,
+        rebuilt.rebuild_seconds,
+        rebuilt.records_per_second,
+        rebuilt.compare_seconds,
+        rebuilt.checkpoint
     ))?;
-    for row in rows {
-        let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    if rebuilt.behind > 0 {
         print_line(format!(
-            "{:<20} {:<4} {:>16} {:>16} {:>16} {:>16} {:>14}",
-            text("earner"),
-            text("currency"),
-            text("value_now"),
-            text("value_then"),
-            text("commission_now"),
-            text("commission_then"),
-            text("difference")
+            "the live state is {} records behind the log; both were compared without them",
+            rebuilt.behind
         ))?;
+    }
+    print_line(format!("live    {}", rebuilt.live))?;
+    print_line(format!("rebuilt {}", rebuilt.rebuilt))
+}
+
+fn run_with(args: &ReplayArgs, installation: &Opened) -> Result<(), Failure> {
+    let kept = SavedWhatIfs::of(&installation.settings.data_dir);
+    if let Some(name) = &args.save {
+        kept.must_be_free(name)?;
+    }
+    let files = args.with.iter().map(|path| file(path)).collect::<Result<Vec<_>, _>>()?;
+    let since = args.from.map_or(Since::Always, Since::From);
+    let laid = laid_over(installation, &files, since)?;
+    let selection = args.conversions.then(|| Selection {
+        partner: args.partner.clone(),
+        campaign: args.campaign.clone(),
+        period: args.period,
+        limit: args.limit,
+    });
+    let report = compute(installation, &laid, selection.as_ref())?;
+    if let Some(path) = &args.csv {
+        write_csv(path, &report, args.conversions, args.diff)?;
+    }
+    if let Some(name) = &args.save {
+        let keyring = installation.storage.keyring()?;
+        kept.add(&Saved {
+            name: name.clone(),
+            saved_at: now()?.to_string(),
+            from: args.from.map(|from| from.to_string()),
+            set_up_revision: installation.configuration.current().revision,
+            files: Saved::seal(name, &files, &keyring)?,
+            report: report.to_json(true),
+            promoted_at: None,
+            promoted_from: None,
+        })?;
+    }
+    print(&report, &laid.sources_left, args.conversions, args.diff, args.output.is_json())?;
+    if let Some(name) = args.save.as_ref().filter(|_| !args.output.is_json()) {
+        print_line(format!("kept as `{name}`: tributary what-if promote {name} --from DATE"))?;
     }
     Ok(())
 }
 
-fn progress(total: u64) -> Result<ProgressBar, Failure> {
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} records, {per_sec}, {eta}")
-        .map_err(Failure::new)?;
+/// Lays set-up files over the stored set-up.
+///
+/// # Errors
+/// With every problem of the set-up that would result.
+pub(super) fn laid_over(installation: &Opened, files: &[SetupFile], since: Since) -> Result<Laid, Failure> {
+    let current = installation.configuration.current();
+    let brands: Vec<_> = current.brands.keys().cloned().collect();
+    let document = Document::read(files, &brands, &|name| std::env::var(name).ok())?;
+    let (_, stored) = installation.set_up.load_configuration()?;
+    let rows = opened(&stored, installation.storage.keyring()?.as_ref())?;
+    Ok(lay_over(&rows, &document, since, now()?)?)
+}
+
+/// Runs the what-if behind a progress bar.
+///
+/// # Errors
+/// When the store fails.
+pub(super) fn compute(
+    installation: &Opened,
+    laid: &Laid,
+    selection: Option<&Selection>,
+) -> Result<WhatIfReport, Failure> {
+    let then = configuration(&laid.rows, installation.configuration.current().revision)?;
+    // About as many as there are conversions: some are deliveries of one.
+    let is_action = |kind: &EventKind| {
+        matches!(kind, EventKind::Registration | EventKind::Qualification | EventKind::Conversion)
+    };
+    let counts = installation.state.fact_counts()?;
+    let total = counts.iter().filter(|(_, kind, _)| is_action(kind)).map(|(_, _, facts)| facts).sum();
+    let bar = progress(total, "conversions")?;
+    let report =
+        what_if(installation.state.as_ref(), &then, selection, &|examined| bar.set_position(examined));
+    bar.finish_and_clear();
+    Ok(report?)
+}
+
+/// A day, which means its beginning in UTC, or a whole RFC 3339 time.
+pub(super) fn date(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(&format!("{text}T00:00:00Z"))
+        .or_else(|_| Timestamp::parse(text))
+        .map_err(|error| format!("{error}, or a day such as `2026-12-01`"))
+}
+
+fn file(path: &Path) -> Result<SetupFile, Failure> {
+    Ok(SetupFile { name: path.display().to_string(), text: choosing::text_of(path)? })
+}
+
+fn progress(total: u64, of: &str) -> Result<ProgressBar, Failure> {
+    let style =
+        ProgressStyle::with_template(&format!("{{wide_bar}} {{pos}}/{{len}} {of}, {{per_sec}}, {{eta}}"))
+            .map_err(Failure::new)?;
     Ok(ProgressBar::new(total).with_style(style))
 }
 
 /// A fresh directory beside the data, so that a rebuild never fills another disk.
-fn scratch_directory(data_dir: &std::path::Path) -> Result<PathBuf, Failure> {
+fn scratch_directory(data_dir: &Path) -> Result<PathBuf, Failure> {
     let directory = data_dir.join(format!("replay-{}", std::process::id()));
     std::fs::create_dir_all(&directory)
         .map_err(|error| Failure::new(format!("cannot create {}: {error}", directory.display())))?;

@@ -130,7 +130,7 @@ fn guarded(engine: &mut Engine, configuration: &Configuration) -> Result<Step, E
 
 /// Lets the doors' threads go first where the machine has not enough cores for all: somebody waits for a redirect, and what the engine
 /// has not done yet stands safely in the log. It keeps a share of the cores whatever the load; [`Visitors`] does the same for the disk.
-fn step_back() {
+pub(crate) fn step_back() {
     #[cfg(target_os = "linux")]
     {
         /// About a tenth of the weight of a thread that did not step back.

@@ -10,6 +10,7 @@ pub mod state_hash;
 pub mod training;
 pub mod verify;
 mod walking;
+pub mod what_if;
 
 #[cfg(test)]
 mod tests;

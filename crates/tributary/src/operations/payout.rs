@@ -174,7 +174,7 @@ pub fn payout_file(payouts: &[Payout]) -> String {
 }
 
 /// A cell that no spreadsheet takes for a formula, quoted where CSV needs it.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let text =
         if text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\n', '\r']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }

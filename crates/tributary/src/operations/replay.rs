@@ -1,149 +1,191 @@
-//! `tributary replay`: rebuilds the derived state from the log and compares; with another set-up, tells who would earn what.
+//! `tributary replay`: rebuilds the derived state from the log into a scratch store and compares, beside a running server.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use serde::Serialize;
 use tributary_domain::configuration::Configuration;
-use tributary_domain::money::Money;
-use tributary_domain::settlement::settle;
+use tributary_domain::ids::EventId;
 use tributary_domain::time::Timestamp;
-use tributary_store::log::LogReader;
+use tributary_store::log::{ConflictRecord, LogError, LogReader, LogRecord, Sequence};
 use tributary_store::state::sqlite::{SqliteConfigurationStore, SqliteStateReader, SqliteStateWriter};
 use tributary_store::state::{ConfigurationStore, StateReader};
 
 use super::state_hash::state_hash;
-use super::walking;
-use crate::engine::rollup::label;
+use crate::engine::runner::step_back;
 use crate::engine::{Engine, Step};
+
+/// Records of one step of a rebuild. Nobody waits for its commits, and what is settled once for many records need not be settled again for
+/// each; more takes memory.
+const BATCH_RECORDS: usize = 20_000;
+/// How long to wait for a server that settles again after a change of its set-up.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// How a rebuild ended.
 #[derive(Debug, Serialize)]
 pub struct Rebuilt {
     /// Log records read.
     pub records: u64,
+    /// The log record up to which both states were compared.
+    pub checkpoint: u64,
+    /// Log records after it: the server's engine had not taken them into account when the live state was hashed.
+    pub behind: u64,
     /// Hash of the live state.
     pub live: String,
     /// Hash of the rebuilt state.
     pub rebuilt: String,
+    /// Seconds from the first record read to the last one booked.
+    pub rebuild_seconds: f64,
+    /// Seconds that hashing both states took.
+    pub compare_seconds: f64,
+    /// Log records a second, from the log to the rebuilt books.
+    pub records_per_second: f64,
 }
 
-/// Rebuilds everything from the log into a scratch file and compares the hashes. The live state is not touched.
+/// What a rebuild reads.
+#[derive(Clone, Copy)]
+pub struct Sources<'a> {
+    /// The log.
+    pub log: &'a Arc<dyn LogReader>,
+    /// The state to compare with.
+    pub live: &'a dyn StateReader,
+    /// The stored set-up.
+    pub set_up: &'a dyn ConfigurationStore,
+}
+
+/// Rebuilds everything from the log into a scratch file and compares the hashes. The live state is not touched, and may move on meanwhile: both
+/// are compared at one log record.
 ///
 /// `progress` is told how many records were read.
 ///
 /// # Errors
-/// When log or store fail.
+/// When log or store fail, or the set-up changes meanwhile.
 pub fn rebuild(
-    log: &Arc<dyn LogReader>,
-    live: &dyn StateReader,
-    set_up: &dyn ConfigurationStore,
+    from: Sources<'_>,
     configuration: &Configuration,
     scratch: &Path,
-    batch: usize,
     mut progress: impl FnMut(u64),
 ) -> anyhow::Result<Rebuilt> {
+    step_back();
     let writer = SqliteStateWriter::open_scratch(scratch)?;
-    let (_, entities) = set_up.load_configuration()?;
+    let (_, entities) = from.set_up.load_configuration()?;
     let revision =
         SqliteConfigurationStore::open(scratch)?.save_configuration(&entities, Timestamp(i64::MAX))?;
-    let configuration = Configuration { revision, ..configuration.clone() };
-    let mut engine = Engine::new(log.clone(), Box::new(writer), batch);
+    let scratch_configuration = Configuration { revision, ..configuration.clone() };
+    let limited = Arc::new(LogUpTo { log: from.log.clone(), last: AtomicU64::new(0) });
+    let mut engine = Engine::new(limited.clone(), Box::new(writer), BATCH_RECORDS);
+    let started = Instant::now();
     let mut records = 0;
-    let goal = live.checkpoint()?;
-    loop {
-        match engine.step(&configuration)? {
-            Step::Advanced { checkpoint, records: read } => {
-                records += read as u64;
-                progress(records);
-                if checkpoint >= goal {
-                    break;
+    let mut run_to = |last: Sequence| -> anyhow::Result<()> {
+        limited.last.store(last.0, Ordering::Relaxed);
+        loop {
+            match engine.step(&scratch_configuration)? {
+                Step::Advanced { records: read, .. } => {
+                    records += read as u64;
+                    progress(records);
                 }
+                Step::Resettled(_) => {}
+                Step::Idle => return Ok(()),
             }
-            Step::Resettled(_) => {}
-            Step::Idle => break,
         }
-    }
+    };
+    run_to(from.live.checkpoint()?)?;
+    // What came meanwhile: a little, so that the snapshot is held for a moment only.
+    run_to(from.live.checkpoint()?)?;
+    let live = settled_snapshot(from.live)?;
+    let checkpoint = live.checkpoint()?;
+    run_to(checkpoint)?;
+    let rebuild_seconds = started.elapsed().as_secs_f64();
     drop(engine);
-    let reader = SqliteStateReader::open(scratch)?;
-    Ok(Rebuilt { records, live: state_hash(live)?, rebuilt: state_hash(&reader)? })
+
+    let started = Instant::now();
+    let rebuilt = SqliteStateReader::open(scratch)?;
+    let (live, rebuilt) = std::thread::scope(|scope| {
+        let rebuilt = scope.spawn(|| {
+            step_back();
+            state_hash(&rebuilt)
+        });
+        let live = state_hash(live.as_ref());
+        (live, rebuilt.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    anyhow::ensure!(
+        from.set_up.configuration_revision()? == configuration.revision,
+        "the set-up was changed while the state was rebuilt, so the two cannot be compared; run it again"
+    );
+    Ok(Rebuilt {
+        records,
+        checkpoint: checkpoint.0,
+        behind: from.log.last()?.0.saturating_sub(checkpoint.0),
+        live: live?,
+        rebuilt: rebuilt?,
+        rebuild_seconds,
+        compare_seconds: started.elapsed().as_secs_f64(),
+        records_per_second: records as f64 / rebuild_seconds.max(f64::EPSILON),
+    })
 }
 
-/// Money of one earner in one currency, now and under the other set-up.
-#[derive(Debug, Serialize, Default, Clone)]
-pub struct WhatIf {
-    /// Credited value now, in minor units.
-    pub value_now: i64,
-    /// Credited value then.
-    pub value_then: i64,
-    /// Commission now.
-    pub commission_now: i64,
-    /// Commission then.
-    pub commission_then: i64,
-}
-
-/// Settles every person under both configurations and sums per earner and currency. Nothing is written.
-///
-/// # Errors
-/// When the store fails.
-pub fn what_if(
-    state: &dyn StateReader,
-    now: &Configuration,
-    then: &Configuration,
-    mut progress: impl FnMut(u64),
-) -> anyhow::Result<BTreeMap<(String, String), WhatIf>> {
-    let mut sums: BTreeMap<(String, String), WhatIf> = BTreeMap::new();
-    let mut examined = 0;
-    walking::clusters(state, |cluster| -> anyhow::Result<()> {
-        let facts: Vec<_> = state.cluster(cluster)?.facts.into_iter().map(|(fact, _)| fact).collect();
-        if facts.iter().any(|fact| fact.body.action().is_some()) {
-            for (configuration, is_then) in [(now, false), (then, true)] {
-                add(&mut sums, &settle(&facts, configuration).conversions, is_then);
-            }
+/// One moment of the live state at which nothing waits to be settled again.
+fn settled_snapshot(live: &dyn StateReader) -> anyhow::Result<Box<dyn StateReader>> {
+    let started = Instant::now();
+    loop {
+        let snapshot = live.snapshot().context("the live state cannot be held still")?;
+        let waiting = snapshot.queue_length()?;
+        if waiting == 0 {
+            return Ok(snapshot);
         }
-        examined += 1;
-        progress(examined);
-        Ok(())
-    })?;
-    Ok(sums)
-}
-
-fn add(
-    sums: &mut BTreeMap<(String, String), WhatIf>,
-    conversions: &[tributary_domain::settlement::Conversion],
-    is_then: bool,
-) {
-    for conversion in conversions {
-        if let Some(value) = conversion.value {
-            for credit in &conversion.credits {
-                let sum = sums.entry((label(&credit.earner), value.currency.to_string())).or_default();
-                *(if is_then { &mut sum.value_then } else { &mut sum.value_now }) += credit.minor;
-            }
-        }
-        for line in &conversion.commissions {
-            let sum = sums.entry((line.partner.to_string(), line.granted.currency.to_string())).or_default();
-            *(if is_then { &mut sum.commission_then } else { &mut sum.commission_now }) += line.owed;
-        }
+        drop(snapshot);
+        anyhow::ensure!(
+            started.elapsed() < LONGEST_WAIT,
+            "{waiting} clusters wait to be settled again after a change of the set-up; run it again when a server \
+             (`tributary serve`) has done that"
+        );
+        std::thread::sleep(LOOK_AGAIN);
     }
 }
 
-/// The sums as rows for people and programs.
-#[must_use]
-pub fn what_if_rows(sums: &BTreeMap<(String, String), WhatIf>) -> Vec<serde_json::Value> {
-    sums.iter()
-        .filter_map(|((earner, code), sum)| {
-            let currency = tributary_domain::money::Currency::parse(code).ok()?;
-            let decimal = |minor: i64| Money::new(minor, currency).decimal();
-            Some(serde_json::json!({
-                "earner": earner,
-                "currency": code,
-                "value_now": decimal(sum.value_now),
-                "value_then": decimal(sum.value_then),
-                "commission_now": decimal(sum.commission_now),
-                "commission_then": decimal(sum.commission_then),
-                "difference": decimal(sum.commission_then - sum.commission_now),
-            }))
-        })
-        .collect()
+/// A log that ends at a record, though more may have come.
+struct LogUpTo {
+    log: Arc<dyn LogReader>,
+    last: AtomicU64,
+}
+
+impl LogReader for LogUpTo {
+    fn read_after(&self, after: Sequence, limit: usize) -> Result<Vec<LogRecord>, LogError> {
+        let last = self.last()?;
+        if after >= last {
+            return Ok(Vec::new());
+        }
+        let mut records = self.log.read_after(after, limit)?;
+        records.truncate(records.partition_point(|record| record.sequence <= last));
+        Ok(records)
+    }
+
+    fn get(&self, sequence: Sequence) -> Result<Option<LogRecord>, LogError> {
+        if sequence > self.last()? { Ok(None) } else { self.log.get(sequence) }
+    }
+
+    fn find_by_event(&self, event: EventId) -> Result<Option<LogRecord>, LogError> {
+        let last = self.last()?;
+        Ok(self.log.find_by_event(event)?.filter(|record| record.sequence <= last))
+    }
+
+    fn last(&self) -> Result<Sequence, LogError> {
+        Ok(Sequence(self.last.load(Ordering::Relaxed)))
+    }
+
+    fn count(&self) -> Result<u64, LogError> {
+        self.log.count()
+    }
+
+    fn conflicts(&self, limit: usize) -> Result<Vec<ConflictRecord>, LogError> {
+        self.log.conflicts(limit)
+    }
+
+    fn conflict_count(&self) -> Result<u64, LogError> {
+        self.log.conflict_count()
+    }
 }

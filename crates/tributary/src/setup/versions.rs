@@ -57,7 +57,12 @@ impl History {
     }
 
     /// The last version that begins before `limit` and not after `now`.
-    fn in_force(&self, id: &Id, limit: Option<Timestamp>, now: Timestamp) -> Option<(Timestamp, &Body)> {
+    pub(super) fn in_force(
+        &self,
+        id: &Id,
+        limit: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Option<(Timestamp, &Body)> {
         let versions = self.entities.get(id)?;
         let found =
             versions.iter().rev().find(|(from, _)| **from <= now && limit.is_none_or(|limit| **from < limit));

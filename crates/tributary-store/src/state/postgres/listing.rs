@@ -117,6 +117,23 @@ pub(super) fn clusters_after(
     found.iter().map(|row| rows::cluster(row, 0)).collect()
 }
 
+pub(super) fn clusters_with_actions_after(
+    session: &mut Session,
+    after: ClusterId,
+    limit: usize,
+) -> Result<Vec<ClusterId>, StateError> {
+    let found = session.rows(
+        "(SELECT DISTINCT f.cluster FROM fact f WHERE f.cluster > $1 AND f.is_action \
+              AND NOT EXISTS (SELECT FROM cluster_alias a WHERE a.source = f.cluster) ORDER BY 1 LIMIT $2) \
+         UNION \
+         (SELECT DISTINCT a.target FROM cluster_alias a WHERE a.target > $1 \
+              AND EXISTS (SELECT FROM fact f WHERE f.cluster = a.source AND f.is_action) ORDER BY 1 LIMIT $2) \
+         ORDER BY 1 LIMIT $2",
+        vec![&stored_number(after.0)?, &stored_limit(limit)],
+    )?;
+    found.iter().map(|row| rows::cluster(row, 0)).collect()
+}
+
 pub(super) fn conversions(
     session: &mut Session,
     filter: &ConversionFilter,

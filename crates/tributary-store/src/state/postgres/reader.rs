@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tributary_domain::fact::EventKind;
 use tributary_domain::identity::NodeKey;
@@ -27,8 +27,10 @@ const KEPT_OPEN: usize = 4;
 
 /// Reads beside the engine, from this process or another machine. Every call sees one whole commit.
 pub struct PostgresStateReader {
-    driver: Driver,
+    driver: Arc<Driver>,
     idle: Mutex<Vec<Session>>,
+    /// Of a snapshot: the connection whose transaction holds it.
+    snapshot: Option<Mutex<Session>>,
 }
 
 impl fmt::Debug for PostgresStateReader {
@@ -43,13 +45,16 @@ impl PostgresStateReader {
     /// # Errors
     /// [`StateError::Database`] when the server cannot be reached, or its database is not at this build's migrations.
     pub fn open(url: &str) -> Result<Self, StateError> {
-        let driver = connection::start(url, Purpose::Reading)?;
+        let driver = Arc::new(connection::start(url, Purpose::Reading)?);
         let first = driver.connect(Purpose::Reading.settings())?;
-        Ok(Self { driver, idle: Mutex::new(vec![first]) })
+        Ok(Self { driver, idle: Mutex::new(vec![first]), snapshot: None })
     }
 
-    /// Runs `work` on a connection of the pool. One that failed is not used again.
+    /// Runs `work` on a connection of the pool; in a snapshot, on its own. One that failed is not used again.
     fn with<T>(&self, work: impl FnOnce(&mut Session) -> Result<T, StateError>) -> Result<T, StateError> {
+        if let Some(snapshot) = &self.snapshot {
+            return work(&mut snapshot.lock().unwrap_or_else(PoisonError::into_inner));
+        }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|session| !session.is_closed());
         let kept = idle.pop();
@@ -82,6 +87,15 @@ impl ConfigurationStore for PostgresStateReader {
 }
 
 impl StateReader for PostgresStateReader {
+    fn snapshot(&self) -> Result<Box<dyn StateReader>, StateError> {
+        let mut session = self.driver.connect(Purpose::Reading.settings())?;
+        session.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")?;
+        // The transaction sees what is there at its first statement.
+        lookup::checkpoint(&mut session)?;
+        let snapshot = Some(Mutex::new(session));
+        Ok(Box::new(Self { driver: self.driver.clone(), idle: Mutex::new(Vec::new()), snapshot }))
+    }
+
     fn checkpoint(&self) -> Result<Sequence, StateError> {
         self.with(lookup::checkpoint)
     }
@@ -119,8 +133,25 @@ impl StateReader for PostgresStateReader {
         Ok(contents.remove(&cluster).unwrap_or_default())
     }
 
+    fn clusters(&self, clusters: &[ClusterId]) -> Result<Vec<ClusterContents>, StateError> {
+        let mut contents = self.with(|session| lookup::contents(session, clusters))?;
+        Ok(clusters.iter().map(|cluster| contents.remove(cluster).unwrap_or_default()).collect())
+    }
+
     fn clusters_after(&self, after: ClusterId, limit: usize) -> Result<Vec<ClusterId>, StateError> {
         self.with(|session| listing::clusters_after(session, after, limit))
+    }
+
+    fn clusters_with_actions_after(
+        &self,
+        after: ClusterId,
+        limit: usize,
+    ) -> Result<Vec<ClusterId>, StateError> {
+        self.with(|session| listing::clusters_with_actions_after(session, after, limit))
+    }
+
+    fn locked(&self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, i64>, StateError> {
+        self.with(|session| lookup::locked(session, lines))
     }
 
     fn conversions(

@@ -104,6 +104,24 @@ pub(super) fn clusters_after(
     )
 }
 
+pub(super) fn clusters_with_actions_after(
+    connection: &Connection,
+    after: ClusterId,
+    limit: usize,
+) -> Result<Vec<ClusterId>, StateError> {
+    all(
+        connection,
+        "SELECT cluster FROM fact f WHERE cluster > ?1 AND is_action = 1 \
+             AND NOT EXISTS (SELECT 1 FROM cluster_alias a WHERE a.source = f.cluster) \
+         UNION \
+         SELECT target FROM cluster_alias a WHERE target > ?1 \
+             AND EXISTS (SELECT 1 FROM fact f WHERE f.cluster = a.source AND f.is_action = 1) \
+         ORDER BY 1 LIMIT ?2",
+        params![stored_number(after.0)?, rows_at_most(limit)],
+        |row| rows::cluster(row, 0),
+    )
+}
+
 pub(super) fn conversions(
     connection: &Connection,
     filter: &ConversionFilter,

@@ -30,6 +30,8 @@ const KEPT_OPEN: usize = 4;
 pub struct SqliteStateReader {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
+    /// Of a snapshot: the connection whose transaction holds it.
+    snapshot: Option<Mutex<Connection>>,
 }
 
 impl SqliteStateReader {
@@ -39,11 +41,14 @@ impl SqliteStateReader {
     /// [`StateError::Database`] when there is no such file.
     pub fn open(path: &Path) -> Result<Self, StateError> {
         let first = open(path, Purpose::Reading)?;
-        Ok(Self { path: path.to_owned(), idle: Mutex::new(vec![first]) })
+        Ok(Self { path: path.to_owned(), idle: Mutex::new(vec![first]), snapshot: None })
     }
 
-    /// Runs `work` inside one transaction on a connection of the pool.
+    /// Runs `work` inside one transaction on a connection of the pool; in a snapshot, inside its transaction.
     fn with<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StateError>) -> Result<T, StateError> {
+        if let Some(snapshot) = &self.snapshot {
+            return work(&snapshot.lock().unwrap_or_else(PoisonError::into_inner));
+        }
         let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let mut connection = match kept {
             Some(connection) => connection,
@@ -75,6 +80,15 @@ impl ConfigurationStore for SqliteStateReader {
 }
 
 impl StateReader for SqliteStateReader {
+    fn snapshot(&self) -> Result<Box<dyn StateReader>, StateError> {
+        let connection = open(&self.path, Purpose::Reading)?;
+        connection.execute_batch("BEGIN")?;
+        // The transaction sees what is there at its first read.
+        lookup::checkpoint(&connection)?;
+        let snapshot = Some(Mutex::new(connection));
+        Ok(Box::new(Self { path: self.path.clone(), idle: Mutex::new(Vec::new()), snapshot }))
+    }
+
     fn checkpoint(&self) -> Result<Sequence, StateError> {
         self.with(lookup::checkpoint)
     }
@@ -111,8 +125,26 @@ impl StateReader for SqliteStateReader {
         self.with(|connection| lookup::contents(connection, cluster))
     }
 
+    fn clusters(&self, clusters: &[ClusterId]) -> Result<Vec<ClusterContents>, StateError> {
+        self.with(|connection| {
+            clusters.iter().map(|cluster| lookup::contents(connection, *cluster)).collect()
+        })
+    }
+
     fn clusters_after(&self, after: ClusterId, limit: usize) -> Result<Vec<ClusterId>, StateError> {
         self.with(|connection| listing::clusters_after(connection, after, limit))
+    }
+
+    fn clusters_with_actions_after(
+        &self,
+        after: ClusterId,
+        limit: usize,
+    ) -> Result<Vec<ClusterId>, StateError> {
+        self.with(|connection| listing::clusters_with_actions_after(connection, after, limit))
+    }
+
+    fn locked(&self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, i64>, StateError> {
+        self.with(|connection| lookup::locked(connection, lines))
     }
 
     fn conversions(

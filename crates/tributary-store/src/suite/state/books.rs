@@ -44,6 +44,7 @@ pub fn locks_are_the_sum_of_payouts_that_did_not_fail(stores: &dyn StateStores) 
     let (mut writer, reader) = filled(stores, &[purchases]);
     let lines = [one, two, free];
     assert_eq!(writer.locked(&lines).unwrap(), HashMap::from([(one, 500), (two, 455)]));
+    assert_eq!(reader.locked(&lines).unwrap(), HashMap::from([(one, 500), (two, 455)]));
     let locked = |id| reader.commission(id).unwrap().unwrap().line.locked;
     assert_eq!(lines.map(locked), [500, 455, 0]);
 

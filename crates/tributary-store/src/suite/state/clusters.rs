@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::StateStores;
 use super::samples::*;
-use crate::state::{ClusterId, Commit, ConversionChange};
+use crate::log::Sequence;
+use crate::state::{ClusterId, Commit, ConversionChange, StateReader};
 
 /// A node leads to its cluster; writing it again moves it.
 pub fn nodes_lead_to_their_clusters(stores: &dyn StateStores) {
@@ -199,7 +200,7 @@ pub fn conversions_are_put_replaced_and_removed(stores: &dyn StateStores) {
 
 /// Whether a cluster must be settled: it holds an action, settled or not.
 pub fn only_clusters_with_actions_have_conversions(stores: &dyn StateStores) {
-    let (mut writer, _) = filled(
+    let (mut writer, reader) = filled(
         stores,
         &[
             Commit {
@@ -211,4 +212,25 @@ pub fn only_clusters_with_actions_have_conversions(stores: &dyn StateStores) {
     );
     let asked = [ClusterId(1), ClusterId(3), ClusterId(50)];
     assert_eq!(writer.with_conversions(&asked).unwrap(), [ClusterId(3)].into());
+    assert_eq!(reader.clusters_with_actions_after(ClusterId(0), 10).unwrap(), [ClusterId(3)]);
+    assert!(reader.clusters_with_actions_after(ClusterId(3), 10).unwrap().is_empty());
+    let sizes: Vec<usize> =
+        reader.clusters(&asked).unwrap().iter().map(|contents| contents.facts.len()).collect();
+    assert_eq!(sizes, [1, 2, 0]);
+}
+
+/// What is committed after a snapshot was taken is seen by every reader but that one.
+pub fn a_snapshot_stays_at_its_moment(stores: &dyn StateStores) {
+    let (mut writer, reader) =
+        filled(stores, &[Commit { facts: vec![stored(1, 1, click(1))], ..next(0, 1) }]);
+    let snapshot = reader.snapshot().unwrap();
+    writer.commit(&Commit { facts: vec![stored(2, 2, purchase(2))], ..next(1, 2) }).unwrap();
+    let seen = |reader: &dyn StateReader| {
+        (reader.checkpoint().unwrap(), reader.clusters_after(ClusterId(0), 10).unwrap().len())
+    };
+    assert_eq!(seen(snapshot.as_ref()), (Sequence(1), 1));
+    assert_eq!(seen(reader.as_ref()), (Sequence(2), 2));
+    drop(snapshot);
+    writer.commit(&next(2, 3)).unwrap();
+    assert_eq!(reader.checkpoint().unwrap(), Sequence(3));
 }
