@@ -151,7 +151,23 @@ impl Engine {
     }
 }
 
+/// Records from which on decoding is shared with a second thread.
+const SHARED_FROM: usize = 8_192;
+
 fn decode(records: &[LogRecord]) -> Result<Vec<planning::Arrival>, EngineError> {
+    if records.len() < SHARED_FROM {
+        return decode_part(records);
+    }
+    let (first, second) = records.split_at(records.len() / 2);
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| decode_part(second));
+        let mut arrivals = decode_part(first)?;
+        arrivals.extend(second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        Ok(arrivals)
+    })
+}
+
+fn decode_part(records: &[LogRecord]) -> Result<Vec<planning::Arrival>, EngineError> {
     records
         .iter()
         .map(|record| {

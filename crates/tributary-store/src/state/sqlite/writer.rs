@@ -29,8 +29,8 @@ impl SqliteStateWriter {
         Self::open_for(path, Purpose::Engine)
     }
 
-    /// The same for a rebuild into a file of its own: faster, because nothing waits for the disk. After a loss of power such a file
-    /// is worth nothing.
+    /// The same for a rebuild into a file of its own: faster, because it has no journal and nothing waits for the disk. After a loss of
+    /// power, or a commit that failed, such a file is worth nothing. Nobody else may write it meanwhile.
     ///
     /// # Errors
     /// As [`Self::open`].
