@@ -98,6 +98,7 @@ reasons! {
     Eligible = "eligible", Touchpoint, "The touchpoint took part.", "";
     AfterConversion = "after_conversion", Touchpoint, "The touchpoint happened after the conversion.", "";
     OutsideWindow = "outside_window", Touchpoint, "The touchpoint is older than its window.", "Windows are set for goals, partners, campaigns and tiers; docs/attribution.md says which goes first.";
+    StandDown = "stand_down", Touchpoint, "The touchpoint came after the cart was opened, and somebody else had brought the customer before.", "Send `cart_opened_at` or the goal `cart` again when a customer opens his cart anew; `stand_down: off` in the campaign's set-up switches this off.";
     TooCloseToConversion = "too_close_to_conversion", Touchpoint, "The click or impression came less than the campaign's `minimum_time` before the conversion.", "Too little time to have brought the order; lower `minimum_time` if honest customers are that quick.";
     RepeatInVisit = "repeat_in_visit", Touchpoint, "The touchpoint repeats an earlier one of the same visit.", "";
     TooManyTouchpoints = "too_many_touchpoints", Touchpoint, "The conversion has more touchpoints than can share it; the first and the newest 999 do.", "So many touchpoints of one person are a machine's: look at where they come from.";

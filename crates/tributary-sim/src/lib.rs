@@ -12,6 +12,7 @@
 //! 7. [`disorder`]: shuffles, repeats and splits for the proof that order does not matter.
 //! 8. [`load`]: plain traffic by the million for benchmarks.
 //! 9. [`paths`]: marketing paths by the million, for training.
+//! 10. [`stand_down`]: late clicks of coupon extensions and honest ones, to measure a rule by.
 
 pub mod disorder;
 pub mod journeys;
@@ -19,6 +20,7 @@ pub mod load;
 pub mod output;
 pub mod paths;
 pub mod random;
+pub mod stand_down;
 pub mod stream;
 pub mod truth;
 pub mod world;

@@ -7,7 +7,8 @@ use tributary_domain::attribution::{Earner as Settled, TouchKind};
 use tributary_domain::channels::ChannelRules;
 use tributary_domain::click_id::ClickId;
 use tributary_domain::configuration::{
-    Brand, Campaign, Configuration, Link, Partner, PartnerKind, Source, StatedWindows, Tier, Tiers, Versions,
+    Brand, Campaign, Configuration, Link, Partner, PartnerKind, Source, StandDown, StatedWindows, Tier,
+    Tiers, Versions,
 };
 use tributary_domain::fact::{Action, Fact, FactBody, Reversal, StatusChange, Subject, Touch, Verdict};
 use tributary_domain::ids::{
@@ -145,6 +146,7 @@ fn configuration() -> Configuration {
         most_customers_per_identifier: 5,
         customer_ownership: CustomerOwnership::Nobody,
         tiers: Tiers::default(),
+        stand_down: StandDown::Off,
         channels: ChannelRules::default(),
     };
     configuration.brands.insert(brand(), Versions::always(shop));
@@ -177,6 +179,7 @@ fn campaign_of(campaign: &world::Campaign) -> Campaign {
         windows: StatedWindows { click: Some(Span::days(campaign.click_window_days)), view: None },
         goals: Vec::new(),
         minimum_time: Span(0),
+        stand_down: None,
         visit_gap: Span(30 * Span::MINUTE.0),
         model: Some(Model::Linear),
         plan: None,

@@ -5,6 +5,7 @@
 
 pub mod models;
 mod rules;
+mod stand_down;
 pub mod training;
 
 use std::collections::HashMap;
@@ -99,6 +100,8 @@ pub struct Circumstances<'c> {
     pub goal: &'c Goal,
     /// The campaign that it names, to which alone it belongs.
     pub only_campaign: Option<&'c CampaignKey>,
+    /// When the cart of the order was opened last, if that is known.
+    pub cart_opened_at: Option<Timestamp>,
 }
 
 /// Judges every touchpoint of a person for one conversion.
@@ -143,6 +146,7 @@ pub(crate) fn judge(touchpoints: &[&Touchpoint], circumstances: &Circumstances<'
             Judged { touchpoint, rule, verdict }
         })
         .collect();
+    stand_down::stand_down(&mut judged, circumstances.cart_opened_at);
     outrank(&mut judged);
     collapse_repeats(&mut judged);
     keep_most(&mut judged);

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::configuration::{Brand, Campaign, Windows};
+use crate::configuration::{Brand, Campaign, StandDown, Windows};
 use crate::ids::{CampaignKey, PartnerKey};
 use crate::time::Span;
 
@@ -14,6 +14,8 @@ pub(super) struct Rule<'c> {
     /// The campaign in force at the conversion.
     pub(super) campaign: Option<&'c Campaign>,
     windows: Windows,
+    /// Whether it stands down after the cart was opened.
+    pub(super) stand_down: StandDown,
 }
 
 impl Rule<'_> {
@@ -57,7 +59,11 @@ impl<'c> Rules<'c> {
             let (campaign, partner) = place;
             let campaign = campaign.and_then(|key| configuration.campaign(brand, key, converted_at));
             let partner = partner.and_then(|key| configuration.partner(brand, key, converted_at));
-            Rule { campaign, windows: Windows::of(self.brand, campaign, partner, goal) }
+            Rule {
+                campaign,
+                windows: Windows::of(self.brand, campaign, partner, goal),
+                stand_down: StandDown::of(self.brand, campaign),
+            }
         })
     }
 }

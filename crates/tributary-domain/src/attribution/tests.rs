@@ -47,8 +47,14 @@ fn considered(
     converted_at: Timestamp,
 ) -> Vec<Considered> {
     let (brand, goal) = (BrandKey::parse("acme").unwrap(), Goal::parse("purchase").unwrap());
-    let circumstances =
-        Circumstances { configuration, brand: &brand, converted_at, goal: &goal, only_campaign: None };
+    let circumstances = Circumstances {
+        configuration,
+        brand: &brand,
+        converted_at,
+        goal: &goal,
+        only_campaign: None,
+        cart_opened_at: None,
+    };
     consider(touchpoints, &circumstances)
 }
 
@@ -75,6 +81,7 @@ fn campaign() -> Campaign {
         },
         goals: Vec::new(),
         minimum_time: Span(0),
+        stand_down: None,
         visit_gap: Span(30 * Span::MINUTE.0),
         model: Some(Model::Linear),
         plan: None,

@@ -4,7 +4,7 @@ use crate::attribution::models::Model;
 use crate::ids::{BrandKey, PlanKey};
 use crate::time::Span;
 
-use super::{GoalTerms, StatedWindows};
+use super::{GoalTerms, StandDown, StatedWindows};
 
 /// How far down the funnel a campaign aims; decides what a campaign has that states nothing itself.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -59,6 +59,8 @@ pub struct Campaign {
     pub goals: Vec<GoalTerms>,
     /// A click or impression younger than this at the conversion takes no part.
     pub minimum_time: Span,
+    /// Whether clicks after the cart was opened stand down, where the campaign says so itself.
+    pub stand_down: Option<StandDown>,
     /// Touchpoints of one partner closer together than this are one visit.
     pub visit_gap: Span,
     /// Who gets which share, where the campaign says so itself.

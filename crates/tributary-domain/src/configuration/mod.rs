@@ -4,6 +4,7 @@
 //! it happened; what happened before the first version is judged by the first.
 
 mod campaign;
+mod stand_down;
 mod terms;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +20,7 @@ use crate::ownership::CustomerOwnership;
 use crate::time::{Span, Timestamp};
 
 pub use campaign::{Campaign, Tier};
+pub use stand_down::StandDown;
 pub use terms::{BUILT_IN_MODEL, GoalTerms, StatedWindows, TierTerms, Tiers, Windows};
 
 /// Versions of one entity, oldest first.
@@ -83,6 +85,8 @@ pub struct Brand {
     pub customer_ownership: CustomerOwnership,
     /// Windows and models for all campaigns of a tier.
     pub tiers: Tiers,
+    /// Whether clicks after the cart was opened stand down, in campaigns that do not say so themselves.
+    pub stand_down: StandDown,
     /// By which channel clicks came that name nobody.
     pub channels: ChannelRules,
 }

@@ -100,6 +100,8 @@ impl Cluster<'_> {
             converted_at: last.occurred_at.plus(campaign.map_or(Span(0), |campaign| campaign.minimum_time)),
             goal: &period.goal,
             only_campaign: None,
+            // Nothing was ordered, so there is no order's cart to stand down after.
+            cart_opened_at: None,
         };
         let verdicts = judge(&within, &circumstances);
         let eligible = within.into_iter().zip(verdicts).filter(|(_, verdict)| *verdict == Reason::Eligible);

@@ -3,6 +3,7 @@
 //! [`settle`] is the heart. It is a pure function of the set of facts and the configuration: it sorts what it is
 //! given, reads every version by event time, and never asks what was booked before. The engine books the difference.
 
+mod carts;
 mod commissions;
 mod journeys;
 mod orders;

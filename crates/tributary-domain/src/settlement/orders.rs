@@ -76,6 +76,7 @@ pub(super) struct Evidence<'a> {
     pub(super) campaign: Option<&'a CampaignKey>,
     pub(super) promo_code: Option<&'a PromoCode>,
     pub(super) named_partner: Option<&'a PartnerKey>,
+    pub(super) cart_opened_at: Option<Timestamp>,
 }
 
 impl<'a> Cluster<'a> {
@@ -106,6 +107,7 @@ impl<'a> Cluster<'a> {
             evidence.campaign = evidence.campaign.or(action.campaign.as_ref());
             evidence.promo_code = evidence.promo_code.or(action.promo_code.as_ref());
             evidence.named_partner = evidence.named_partner.or(action.named_partner.as_ref());
+            evidence.cart_opened_at = evidence.cart_opened_at.or(action.cart_opened_at);
         }
         evidence
     }

@@ -10,6 +10,7 @@ use crate::ids::{BrandKey, CampaignKey, PartnerKey};
 use crate::reason::Reason;
 use crate::time::{Span, Timestamp};
 
+use super::carts::Carts;
 use super::orders::Evidence;
 use super::{Cluster, click_event_id};
 
@@ -23,6 +24,7 @@ pub(super) struct Touches<'a> {
     of_click: HashMap<&'a ClickId, Vec<usize>>,
     /// How long any touchpoint can earn credit; worked out only where there are very many.
     widest_window: Span,
+    carts: Carts,
 }
 
 impl<'a> Touches<'a> {
@@ -54,6 +56,7 @@ impl<'a> Touches<'a> {
             of_person: HashMap::new(),
             of_click: HashMap::new(),
             widest_window: Span(0),
+            carts: Carts::of(cluster),
         };
         for (index, (touchpoint, person, click_id)) in found.into_iter().enumerate() {
             touches.all.push(touchpoint);
@@ -158,6 +161,7 @@ pub(super) fn considered(
             converted_at: at,
             goal: &action.goal,
             only_campaign: evidence.campaign,
+            cart_opened_at: touches.carts.opened_at(cluster, deliveries, evidence),
         },
     );
     let refused = verdicts.iter().filter(|verdict| **verdict != Reason::Eligible).count();

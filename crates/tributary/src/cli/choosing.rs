@@ -69,7 +69,7 @@ pub(super) fn text_of(path: &Path) -> Result<String, Failure> {
 #[cfg(test)]
 mod tests {
     use tributary_domain::channels::ChannelRules;
-    use tributary_domain::configuration::{Brand, Tiers, Versions};
+    use tributary_domain::configuration::{Brand, StandDown, Tiers, Versions};
     use tributary_domain::money::Currency;
     use tributary_domain::ownership::CustomerOwnership;
 
@@ -85,6 +85,7 @@ mod tests {
                 most_customers_per_identifier: 5,
                 customer_ownership: CustomerOwnership::Nobody,
                 tiers: Tiers::default(),
+                stand_down: StandDown::Off,
                 channels: ChannelRules::default(),
             };
             configuration.brands.insert(BrandKey::parse(key).unwrap(), Versions::always(brand));

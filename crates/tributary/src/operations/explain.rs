@@ -276,6 +276,7 @@ fn touchpoints(conversion: &Conversion, configuration: &Configuration) -> Vec<St
         converted_at: conversion.occurred_at,
         goal: &conversion.goal,
         only_campaign: None,
+        cart_opened_at: None,
     };
     conversion
         .considered

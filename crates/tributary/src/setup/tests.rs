@@ -3,7 +3,7 @@
 mod brands;
 
 use tributary_domain::attribution::models::Model;
-use tributary_domain::configuration::{BUILT_IN_MODEL, Configuration, Rate, StatedWindows};
+use tributary_domain::configuration::{BUILT_IN_MODEL, Configuration, Rate, StandDown, StatedWindows};
 use tributary_domain::ids::{
     BrandKey, CampaignKey, Goal, LinkKey, PartnerKey, PlanKey, PromoCode, SourceKey,
 };

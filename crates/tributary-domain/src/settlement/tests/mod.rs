@@ -12,6 +12,7 @@ mod journeys;
 mod ownership;
 mod properties;
 mod reversals;
+mod stand_down;
 mod windows;
 
 use super::{Conversion, Settlement, click_event_id, settle};
@@ -20,8 +21,8 @@ use crate::attribution::models::Model;
 use crate::channels::ChannelRules;
 use crate::click_id::{ClickId, ClickIdKey, LinkFingerprint};
 use crate::configuration::{
-    Brand, Campaign, Configuration, Link, Partner, PartnerKind, Plan, Rate, StatedWindows, Tier, Tiers,
-    Versions,
+    Brand, Campaign, Configuration, Link, Partner, PartnerKind, Plan, Rate, StandDown, StatedWindows, Tier,
+    Tiers, Versions,
 };
 use crate::fact::{Action, Adjustment, Fact, FactBody, Reversal, StatusChange, Subject, Touch, Verdict};
 use crate::ids::{
@@ -68,6 +69,7 @@ fn campaign(model: Model, plan: &str) -> Campaign {
         windows: StatedWindows::default(),
         goals: Vec::new(),
         minimum_time: Span(0),
+        stand_down: None,
         visit_gap: Span(30 * Span::MINUTE.0),
         model: Some(model),
         plan: PlanKey::parse(plan).ok(),
@@ -85,6 +87,7 @@ fn acme() -> Brand {
         customer_ownership: CustomerOwnership::Nobody,
         channels: ChannelRules::default(),
         tiers: Tiers::default(),
+        stand_down: StandDown::Off,
     }
 }
 

@@ -5,7 +5,7 @@ use tributary_domain::configuration::Brand;
 use tributary_domain::money::Currency;
 
 use super::values::{label, web_address};
-use super::{Context, Fields, Problem, channels, ownership, terms};
+use super::{Context, Fields, Problem, channels, ownership, stand_down, terms};
 
 pub(super) const FIELDS: &[&str] = &[
     "name",
@@ -15,6 +15,7 @@ pub(super) const FIELDS: &[&str] = &[
     "customer_ownership",
     "channels",
     "tiers",
+    "stand_down",
 ];
 
 /// More customers than this on one visitor or e-mail are a shared device or a test account, not one person.
@@ -30,6 +31,7 @@ pub(super) fn read(fields: &Fields<'_>, context: &Context<'_>) -> Result<Brand, 
             .unwrap_or(MOST_CUSTOMERS),
         customer_ownership: ownership::read(fields, "customer_ownership")?,
         tiers: terms::tiers(fields)?,
+        stand_down: stand_down::read(fields)?.unwrap_or_default(),
         channels: channels::read(fields, "channels")?,
     })
 }
@@ -42,6 +44,7 @@ pub(super) fn write(brand: &Brand) -> Value {
         "most_customers_per_identifier": brand.most_customers_per_identifier,
         "customer_ownership": ownership::write(brand.customer_ownership),
         "tiers": terms::write_tiers(&brand.tiers),
+        "stand_down": stand_down::write(brand.stand_down),
         "channels": channels::write(&brand.channels),
     })
 }

@@ -6,7 +6,7 @@ use tributary_domain::ids::PlanKey;
 use tributary_domain::time::Span;
 
 use super::values::{host, web_address};
-use super::{Context, Fields, Problem, model, terms};
+use super::{Context, Fields, Problem, model, stand_down, terms};
 
 pub(super) const FIELDS: &[&str] = &[
     "tier",
@@ -16,6 +16,7 @@ pub(super) const FIELDS: &[&str] = &[
     "windows",
     "goals",
     "minimum_time",
+    "stand_down",
     "visit_gap",
     "model",
     "plan",
@@ -44,6 +45,7 @@ pub(super) fn read(fields: &Fields<'_>, context: &Context<'_>) -> Result<Campaig
         windows,
         goals: terms::goals(fields)?,
         minimum_time: minimum_time(fields, windows)?,
+        stand_down: stand_down::read(fields)?,
         visit_gap: fields.parsed("visit_gap", Span::parse)?.unwrap_or(VISIT_GAP),
         model: model::read(fields, "model")?,
         plan: fields.parsed("plan", PlanKey::parse)?,
@@ -61,6 +63,7 @@ pub(super) fn write(campaign: &Campaign) -> Value {
         "windows": terms::write_windows(campaign.windows),
         "goals": terms::write_goals(&campaign.goals),
         "minimum_time": campaign.minimum_time.to_string(),
+        "stand_down": campaign.stand_down.map(stand_down::write),
         "visit_gap": campaign.visit_gap.to_string(),
         "model": campaign.model.as_ref().map(model::write),
         "plan": campaign.plan.as_ref().map(PlanKey::as_str),

@@ -12,6 +12,7 @@ mod ownership;
 mod partner;
 mod plan;
 mod source;
+mod stand_down;
 mod terms;
 mod values;
 mod weights;

@@ -79,6 +79,8 @@ fn every_term_decides_about_money_and_a_change_names_its_field() {
         (with("", ", windows: {click: 10d}", ""), "windows.click: (none) -> 10d"),
         (with("", ", model: linear", ""), "model: (none) -> linear"),
         (with("", ", minimum_time: 5s", ""), "minimum_time: 0s -> 5s"),
+        (with("", ", stand_down: off", ""), "stand_down: (none) -> off"),
+        (with(", stand_down: {after: cart}", "", ""), "stand_down.within: (none) -> 30m"),
         (with("", ", goals: [{goal: ftd, model: linear}]", ""), "goals[0].model: (none) -> linear"),
         (with("", "", ", windows: {click: 3d}"), "windows.click: (none) -> 3d"),
     ] {
@@ -106,11 +108,35 @@ fn wrong_terms_are_refused_where_they_stand() {
             with("", ", minimum_time: 2h, windows: {click: 1h}", ""),
             &["campaigns[0].minimum_time", "shorter than `windows.click`"],
         ),
+        (with("", ", stand_down: on", ""), &["campaigns[0].stand_down", "`off`, or `{after: cart"]),
+        (with("", ", stand_down: {within: 5m}", ""), &["campaigns[0].stand_down", "`after` is missing"]),
+        (with("", ", stand_down: {after: card}", ""), &["campaigns[0].stand_down.after", "`cart`"]),
+        (with(", stand_down: {after: cart, within: 0s}", "", ""), &["brands[0].stand_down.within", "`off`"]),
+        (with(", stand_down: {after: cart, within: 2d}", "", ""), &["stand_down.within", "up to 24h"]),
         (with("", "", ", windows: {click: 0d}"), &["partners[0].windows.click", "no length"]),
     ] {
         let message = refusal(&text);
         for part in expected {
             assert!(message.contains(part), "{part}: {message}");
         }
+    }
+}
+
+#[test]
+fn standing_down_is_off_unless_set_and_a_campaign_goes_before_its_brand() {
+    let rule = |minutes: i64| StandDown::AfterCart { within: Span(minutes * Span::MINUTE.0) };
+    let of_brand = ", stand_down: {after: cart}";
+    for (text, expected) in [
+        (with("", "", ""), StandDown::Off),
+        (with(of_brand, "", ""), rule(30)),
+        (with(of_brand, ", stand_down: off", ""), StandDown::Off),
+        (with(of_brand, ", stand_down: {after: cart, within: 1h}", ""), rule(60)),
+        (with("", ", stand_down: {after: cart, within: 10m}", ""), rule(10)),
+    ] {
+        let rows = apply(&[(&text, NOW)]);
+        assert!(plan(&rows, &document(&text), NOW.plus(Span::DAY)).unwrap().is_empty(), "{text}");
+        let configuration = built(&rows);
+        let campaign = configuration.campaign(&acme(), &CampaignKey::parse("summer").unwrap(), NOW);
+        assert_eq!(StandDown::of(configuration.brand(&acme(), NOW), campaign), expected, "{text}");
     }
 }
