@@ -4,6 +4,7 @@
 
 pub mod apply;
 pub mod arguments;
+mod attribution_report;
 pub mod backup;
 mod choosing;
 pub mod config;

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use tributary_domain::ids::BrandKey;
 use tributary_domain::money::Currency;
 
+use super::attribution_report::AttributionArgs;
 use super::opened::Opened;
 use super::over_attribution::print as print_over_attribution;
 use super::{Failure, OutputArgs, SettingsArgs, choosing, print_json, print_line};
@@ -22,7 +23,10 @@ pub struct ReportArgs {
 
 /// The reports there are.
 #[derive(Subcommand, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one value in the life of a process")]
 pub enum ReportCommand {
+    /// Models side by side, paths, time lags, assists and overlap.
+    Attribution(AttributionArgs),
     /// Conversions and value credited to each partner and channel.
     Credits {
         /// Judge by this model instead of the campaigns' own; nothing is booked.
@@ -69,6 +73,7 @@ pub struct ReportScope {
 /// When the store cannot be read, or the engine does not catch up.
 pub fn run(args: &ReportArgs) -> Result<(), Failure> {
     match &args.report {
+        ReportCommand::Attribution(args) => super::attribution_report::run(args),
         ReportCommand::Credits { model, wait, scope } => report_credits(model.as_ref(), *wait, scope),
         ReportCommand::OverAttribution { wait, scope } => {
             let (opened, brand, currency) = open(*wait, scope)?;
@@ -92,7 +97,10 @@ fn report_credits(model: Option<&String>, wait: bool, scope: &ReportScope) -> Re
 }
 
 /// Opens what a report reads, and chooses its brand and currency.
-fn open(wait: bool, scope: &ReportScope) -> Result<(Opened, BrandKey, Currency), Failure> {
+///
+/// # Errors
+/// When there is no installation, the engine does not catch up, or brand or currency are not meant for sure.
+pub(super) fn open(wait: bool, scope: &ReportScope) -> Result<(Opened, BrandKey, Currency), Failure> {
     let opened = Opened::open(&scope.settings)?;
     if wait {
         wait_for_engine(opened.log.as_ref(), opened.state.as_ref())?;

@@ -1,8 +1,11 @@
 //! Walking through everything of one kind that the store holds, page by page, so that memory stays bounded.
 
+use std::collections::HashMap;
+
 use tributary_domain::ids::{BrandKey, CommissionId, EventId};
 use tributary_domain::ledger::Entry;
 use tributary_domain::settlement::Conversion;
+use tributary_domain::time::{Span, Timestamp};
 use tributary_store::state::{
     ClusterId, CommissionRow, ConversionFilter, Payout, RollupKey, RollupMeasures, StateError, StateReader,
     StoredFact,
@@ -39,6 +42,46 @@ pub(super) fn conversions<E: From<StateError>>(
         let Some((_, last)) = page.last() else { return Ok(()) };
         after = Some(last.event_id);
         page.into_iter().try_for_each(|(_, conversion)| visit(conversion))?;
+    }
+}
+
+/// Calls `visit` once for every cluster with a conversion that the filter lets through and that happened from `from` on and before
+/// `until`, which are whole milliseconds. Reads no other conversions: event ids are in the order of time.
+pub(super) fn clusters_of_conversions<E: From<StateError>>(
+    state: &dyn StateReader,
+    filter: &ConversionFilter,
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+    mut visit: impl FnMut(ClusterId) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut seen = SeenClusters::default();
+    // The greatest id of the millisecond before.
+    let mut after = from.map(|from| EventId::from_parts(from.plus(Span(-1_000)), &[u8::MAX; 16]));
+    loop {
+        let page = state.conversions(filter, after, PAGE)?;
+        let Some((_, last)) = page.last() else { return Ok(()) };
+        after = Some(last.event_id);
+        for (cluster, conversion) in page {
+            if until.is_some_and(|until| until <= conversion.occurred_at) {
+                return Ok(());
+            }
+            if seen.is_new(cluster) {
+                visit(cluster)?;
+            }
+        }
+    }
+}
+
+/// Which clusters were met. Their numbers lie close together, so that one bit each does.
+#[derive(Default)]
+struct SeenClusters(HashMap<u64, u64>);
+
+impl SeenClusters {
+    fn is_new(&mut self, ClusterId(number): ClusterId) -> bool {
+        let (word, bit) = (self.0.entry(number / 64).or_default(), 1 << (number % 64));
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
     }
 }
 

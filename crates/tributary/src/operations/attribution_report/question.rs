@@ -1,0 +1,181 @@
+//! What a report counts.
+
+use thiserror::Error;
+use tributary_domain::attribution::models::Model;
+use tributary_domain::ids::{BrandKey, CampaignKey, Goal};
+use tributary_domain::money::Currency;
+use tributary_domain::settlement::Conversion;
+use tributary_domain::time::{Span, Timestamp};
+
+/// The rule-based models that stand side by side unless others are asked for, with their usual parameters.
+const USUAL: [&str; 9] = [
+    "first_touch",
+    "last_touch",
+    "last_non_direct",
+    "linear",
+    "time_decay",
+    "position_based",
+    "w_shaped",
+    "weighted_last_touch",
+    "coupon_first",
+];
+
+/// Conversions of one brand in one currency.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// Whose conversions.
+    pub brand: BrandKey,
+    /// Only value in this currency, and conversions without any value.
+    pub currency: Currency,
+    /// When they happened.
+    pub days: Days,
+    /// Only this goal; without one, every event of the kind `conversion`.
+    pub goal: Option<Goal>,
+    /// Only conversions that this campaign's model decided.
+    pub campaign: Option<CampaignKey>,
+    /// The models beside what is paid.
+    pub models: Vec<Model>,
+    /// Whether touchpoints of one earner that follow each other are one step of a path.
+    pub folds_repeats: bool,
+}
+
+impl Question {
+    /// Everything of a brand in a currency, under the usual models.
+    #[must_use]
+    pub fn about(brand: BrandKey, currency: Currency) -> Self {
+        Self {
+            brand,
+            currency,
+            days: Days::default(),
+            goal: None,
+            campaign: None,
+            models: usual_models(),
+            folds_repeats: false,
+        }
+    }
+
+    /// Whether a settled conversion is asked for, whatever its verdict and currency.
+    pub(super) fn concerns(&self, conversion: &Conversion) -> bool {
+        let of_kind = match &self.goal {
+            Some(goal) => conversion.goal == *goal,
+            None => conversion.kind == tributary_domain::fact::EventKind::Conversion,
+        };
+        of_kind
+            && conversion.brand == self.brand
+            && self.days.contain(conversion.occurred_at)
+            && self.campaign.as_ref().is_none_or(|wanted| conversion.campaign.as_ref() == Some(wanted))
+    }
+}
+
+/// The rule-based models with their usual parameters, in the order of the documentation.
+#[must_use]
+pub fn usual_models() -> Vec<Model> {
+    USUAL.iter().filter_map(|name| Model::parse(name)).collect()
+}
+
+/// From the start of one day to the end of another, both included, in UTC; open where nothing is said.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Days {
+    from: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+/// Why days cannot be read.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum DaysError {
+    /// Not a day.
+    #[error("`{0}` is not a day; write it as 2026-01-31")]
+    NotADay(String),
+    /// The last day lies before the first.
+    #[error("the last day, {to}, is before the first, {from}")]
+    Backwards {
+        /// The first day.
+        from: String,
+        /// The last day.
+        to: String,
+    },
+}
+
+impl Days {
+    /// The days between two such as `2026-01-31`.
+    ///
+    /// # Errors
+    /// When one is no day, or the last is before the first.
+    pub fn parse(from: Option<&str>, to: Option<&str>) -> Result<Self, DaysError> {
+        let start = from.map(midnight).transpose()?;
+        let last = to.map(midnight).transpose()?;
+        match (start, last) {
+            (Some(start), Some(last)) if last < start => Err(DaysError::Backwards {
+                from: from.unwrap_or_default().to_owned(),
+                to: to.unwrap_or_default().to_owned(),
+            }),
+            _ => Ok(Self { from: start, until: last.map(|last| last.plus(Span::DAY)) }),
+        }
+    }
+
+    /// The first moment, if there is one.
+    #[must_use]
+    pub const fn from(self) -> Option<Timestamp> {
+        self.from
+    }
+
+    /// The first moment after the last day, if there is one.
+    #[must_use]
+    pub const fn until(self) -> Option<Timestamp> {
+        self.until
+    }
+
+    /// The first and the last day as they are written.
+    #[must_use]
+    pub fn written(self) -> (Option<String>, Option<String>) {
+        let day = |moment: Timestamp| moment.to_string().chars().take(10).collect();
+        (self.from.map(day), self.until.map(|until| day(until.plus(Span(-Span::DAY.0)))))
+    }
+
+    fn contain(self, moment: Timestamp) -> bool {
+        self.from.is_none_or(|from| from <= moment) && self.until.is_none_or(|until| moment < until)
+    }
+}
+
+fn midnight(day: &str) -> Result<Timestamp, DaysError> {
+    let error = || DaysError::NotADay(day.chars().take(40).collect());
+    let is_day = day.len() == 10 && day.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    if !is_day {
+        return Err(error());
+    }
+    Timestamp::parse(&format!("{day}T00:00:00Z")).map_err(|_| error())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_days_are_included() {
+        let days = Days::parse(Some("2026-01-05"), Some("2026-01-05")).unwrap();
+        for (moment, inside) in [
+            ("2026-01-04T23:59:59Z", false),
+            ("2026-01-05T00:00:00Z", true),
+            ("2026-01-05T23:59:59Z", true),
+            ("2026-01-06T00:00:00Z", false),
+        ] {
+            assert_eq!(days.contain(Timestamp::parse(moment).unwrap()), inside, "{moment}");
+        }
+        assert_eq!(days.written(), (Some("2026-01-05".to_owned()), Some("2026-01-05".to_owned())));
+        assert!(Days::default().contain(Timestamp(0)));
+    }
+
+    #[test]
+    fn what_is_no_day_is_refused_with_the_remedy() {
+        for day in ["2026-02-30", "yesterday", "2026-1-5", "2026-01-05T00:00:00Z", ""] {
+            let error = Days::parse(Some(day), None).unwrap_err().to_string();
+            assert!(error.contains("2026-01-31"), "{day}: {error}");
+        }
+        assert!(Days::parse(Some("2026-01-02"), Some("2026-01-01")).is_err());
+    }
+
+    #[test]
+    fn the_usual_models_are_nine() {
+        assert_eq!(usual_models().len(), 9);
+    }
+}
