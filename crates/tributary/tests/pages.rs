@@ -13,9 +13,16 @@ use harness::sender::events as send;
 use harness::{Installation, Server, timestamp_ago};
 use serde_json::{Value, json};
 
-const PAGES: [&str; 5] = ["/", "/conversions", "/explain", "/explain/nobody", "/?brand=acme"];
-const FIGURES: [&str; 5] =
-    ["/v1/funnel", "/v1/partners", "/v1/balances", "/v1/conversions", "/v1/explain/nobody"];
+const PAGES: [&str; 6] =
+    ["/", "/conversions", "/explain", "/explain/nobody", "/?brand=acme", "/reports/attribution"];
+const FIGURES: [&str; 6] = [
+    "/v1/funnel",
+    "/v1/partners",
+    "/v1/balances",
+    "/v1/conversions",
+    "/v1/explain/nobody",
+    "/v1/reports/attribution",
+];
 
 /// Two clicks, an approved and a pending order, one of them with a number that would be markup, and a conflict.
 fn told(installation: &Installation) -> Server {
@@ -222,4 +229,57 @@ fn what_cannot_be_asked_is_refused_with_the_parameter() {
         assert_eq!(server.http.get(page).status, 422, "{page}");
     }
     assert_eq!(server.http.post("/v1/funnel", &[], "{}").status, 405);
+}
+
+#[test]
+fn the_attribution_report_is_the_same_on_its_page_and_as_json() {
+    let installation = Installation::set_up();
+    let server = told(&installation);
+    let answer = server.http.get("/v1/reports/attribution?models=first_touch;linear").json();
+    assert_eq!(answer["as_of"]["lag"], 0);
+    let report = &answer["report"];
+    assert_eq!(report["totals"]["attributed"], json!({"conversions": 1, "value": "1234.50"}));
+    assert_eq!(report["totals"]["other_currency"], 1, "the order in KWD");
+    assert_eq!(report["credit"]["models"], json!(["as_paid", "first_touch", "linear"]));
+    let anna = &report["credit"]["by_earner"][0];
+    assert_eq!((&anna["key"], &anna["commission"]), (&json!("anna"), &json!("123.45")));
+    for credit in anna["credits"].as_array().unwrap() {
+        assert_eq!((&credit["conversions"], &credit["value"]), (&json!("1.000000000"), &json!("1234.50")));
+    }
+    let dinars = server.http.get("/v1/reports/attribution?currency=KWD").json();
+    assert_eq!(dinars["report"]["totals"]["attributed"], json!({"conversions": 1, "value": "10.000"}));
+    assert_eq!(dinars["report"]["credit"]["models"].as_array().unwrap().len(), 10);
+
+    let page = server.http.get("/reports/attribution?from=2020-01-01").body;
+    for text in ["Models side by side", "1,234.50 EUR", "Path length", "Top paths", "value=\"2020-01-01\""] {
+        assert!(page.contains(text), "{text}");
+    }
+    assert!(page.contains("/v1/reports/attribution?from=2020-01-01"), "the link to the same as JSON");
+    let nothing = server.http.get("/reports/attribution?to=2020-01-01");
+    assert!(nothing.status == 200 && nothing.body.contains("Nothing to attribute"));
+    assert!(server.http.get("/").body.contains("/reports/attribution?brand=acme"));
+}
+
+#[test]
+fn a_report_that_cannot_be_asked_for_names_the_field_and_the_remedy() {
+    let installation = Installation::set_up();
+    let server = installation.serve();
+    for (query, field, says) in [
+        ("from=yesterday", "from", "2026-01-31"),
+        ("to=2026-02-30", "to", "2026-01-31"),
+        ("from=2026-01-02&to=2026-01-01", "to", "before the first"),
+        ("models=liner", "models", "linear"),
+        ("models=data_driven(january)", "models", "tributary apply"),
+        ("brand=nobody", "brand", "no brand"),
+        ("fold_repeats=maybe", "fold_repeats", "`true`"),
+        ("period=2026-01", "period", "no such parameter"),
+    ] {
+        let answer = server.http.get(&format!("/v1/reports/attribution?{query}"));
+        assert_eq!(answer.status, 422, "{query}");
+        assert_eq!(answer.json()["reason"]["field"], field, "{query}");
+        assert!(answer.body.contains(says), "{query}: {}", answer.body);
+        assert_eq!(server.http.get(&format!("/reports/attribution?{query}")).status, 422);
+    }
+    let evil = server.http.get("/reports/attribution?from=%3Cscript%3E");
+    assert!(!evil.body.contains("<script>"));
 }

@@ -3,17 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use tributary_domain::attribution::models::Model;
-use tributary_domain::configuration::Configuration;
 use tributary_domain::ids::{CampaignKey, Goal};
 
 use super::report::{ReportScope, open};
 use super::{Failure, print_json, print_line};
 use crate::operations::attribution_report::credit::{CreditRow, SideBySide};
+use crate::operations::attribution_report::question::models;
 use crate::operations::attribution_report::tables::{Table, tables, write_csv};
-use crate::operations::attribution_report::{
-    AttributionReport, Days, Question, attribution_report, usual_models,
-};
+use crate::operations::attribution_report::{AttributionReport, Days, Question, attribution_report};
 
 /// Arguments of `report attribution`.
 #[derive(Args, Debug)]
@@ -56,7 +53,8 @@ pub(super) fn run(args: &AttributionArgs) -> Result<(), Failure> {
     let (opened, brand, currency) = open(args.wait, &args.scope)?;
     let configuration = opened.configuration.current();
     let mut question = Question::about(brand, currency);
-    question.models = models(&configuration, &question, &args.model)?;
+    question.models = models(&configuration, &question.brand, &args.model)
+        .map_err(|error| Failure::usage(format!("--model: {error}")))?;
     question.days = days;
     question.goal.clone_from(&args.goal);
     question.campaign.clone_from(&args.campaign);
@@ -74,31 +72,6 @@ pub(super) fn run(args: &AttributionArgs) -> Result<(), Failure> {
         return print(&report);
     }
     written.iter().try_for_each(|path| print_line(path.display()))
-}
-
-fn models(
-    configuration: &Configuration,
-    question: &Question,
-    names: &[String],
-) -> Result<Vec<Model>, Failure> {
-    if names.is_empty() {
-        return Ok(usual_models());
-    }
-    let known = || usual_models().iter().map(Model::name).collect::<Vec<_>>().join(", ");
-    let one = |name: &String| {
-        let model = Model::parse(name).ok_or_else(|| {
-            Failure::usage(format!("--model: there is no model `{name}`"))
-                .hint(format!("{}, or data_driven(WEIGHTS)", known()))
-        })?;
-        match model.trained_weights() {
-            Some(key) if !configuration.weights.contains_key(&(question.brand.clone(), key.clone())) => {
-                Err(Failure::usage(format!("--model: there are no trained weights `{key}`"))
-                    .hint("set them up with `tributary apply`"))
-            }
-            _ => Ok(model),
-        }
-    };
-    names.iter().map(one).collect()
 }
 
 fn print(report: &AttributionReport) -> Result<(), Failure> {

@@ -28,6 +28,7 @@ pub fn home_page(overview: &Overview) -> Html {
             content
                 .add(&funnel(&figures.stages))
                 .add(&partners(figures, brand.as_str()))
+                .add(&attribution_link(brand.as_str()))
                 .add(&newest(figures, brand.as_str()))
                 .add(&events(&figures.events))
                 .add(&payouts(&figures.payouts))
@@ -202,6 +203,14 @@ fn partners(figures: &Figures, brand: &str) -> Html {
     html.raw("</table><p class=\"pad note\"><a href=\"/v1/partners?brand=")
         .url(brand)
         .raw("\">All partners as JSON</a></p></div></section>");
+    html
+}
+
+fn attribution_link(brand: &str) -> Html {
+    let mut html = Html::new();
+    html.raw("<p class=\"note\"><a href=\"/reports/attribution?brand=")
+        .url(brand)
+        .raw("\">Attribution report</a>: models side by side, paths, time lags, assists and overlap.</p>");
     html
 }
 

@@ -53,6 +53,7 @@ pub fn page(title: &str, searched: &str, content: &Html) -> Html {
         .add(content)
         .raw("</main><footer><ul><li><a href=\"/v1/funnel\">Funnel (JSON)</a></li><li><a href=\"/v1/partners\">Partners (JSON)</a></li>")
         .raw("<li><a href=\"/v1/balances\">Balances (JSON)</a></li><li><a href=\"/v1/conversions\">Conversions (JSON)</a></li>")
+        .raw("<li><a href=\"/reports/attribution\">Attribution report</a></li>")
         .raw("<li><a href=\"/v1/reasons\">Reason codes</a></li><li><a href=\"/readyz\">Readiness</a></li>")
         .raw("<li><a href=\"/metrics\">Metrics</a></li></ul></footer></body></html>");
     html

@@ -9,10 +9,12 @@
 //! | `overview`, `stages`, `partners`, `remembered` | the figures |
 //! | `words`, `figures` | how states, reasons, amounts and times are said |
 //! | `html`, `layout`, `style.css` | escaping, the frame of a page |
-//! | `home`, `conversions`, `explanation` | the pages |
+//! | `home`, `conversions`, `explanation`, `attribution` | the pages |
+//! | `reports` | the attribution report's reading |
 //! | `json`, `request` | the figures as JSON, what may be asked |
 
 pub mod access;
+mod attribution;
 pub mod conversions;
 pub mod explanation;
 pub mod figures;
@@ -23,6 +25,7 @@ pub mod layout;
 pub mod overview;
 pub mod partners;
 pub mod remembered;
+mod reports;
 pub mod request;
 pub mod stages;
 #[cfg(test)]
@@ -95,6 +98,8 @@ pub fn routes(pages: Arc<Pages>) -> Router {
         .route("/v1/balances", get(balances_json))
         .route("/v1/funnel", get(funnel_json))
         .route("/v1/partners", get(partners_json))
+        .route("/reports/attribution", get(reports::attribution_html))
+        .route("/v1/reports/attribution", get(reports::attribution_json))
         .route_layer(middleware::from_fn_with_state(pages.clone(), access::guard))
         .route("/session", post(access::sign_in))
         .layer(DefaultBodyLimit::max(4_096))

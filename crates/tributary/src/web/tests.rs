@@ -285,3 +285,28 @@ fn a_full_page_of_conversions_leads_to_the_next_with_the_same_filter() {
     let last = conversions_page(&Listed::new(filter, None, found(), 2));
     assert!(!last.as_str().contains("after="));
 }
+
+#[test]
+fn the_attribution_report_is_well_formed_and_never_writes_a_style_that_the_policy_forbids() {
+    let mut bench = crate::workbench::Workbench::new();
+    let page = |bench: &crate::workbench::Workbench| {
+        let configuration = bench.desk.configuration.current();
+        let question = crate::operations::attribution_report::Question::about(
+            crate::workbench::Workbench::brand(),
+            Currency::parse("EUR").unwrap(),
+        );
+        let state = bench.desk.state.as_ref();
+        let report =
+            crate::operations::attribution_report::attribution_report(state, &configuration, &question);
+        let choices = super::attribution::Choices::of(&configuration, &question.brand);
+        let as_of = AsOf { event: 1, log: 1, lag: 0, queue: 0, moving: false };
+        super::attribution::attribution_page(&as_of, &report.unwrap(), &choices, EVIL)
+    };
+    assert!(page(&bench).as_str().contains("Nothing to attribute"));
+    bench.sell("1");
+    let html = page(&bench);
+    well_formed(html.as_str()).unwrap();
+    assert!(html.as_str().contains("45.00 EUR") && html.as_str().contains("anna"));
+    assert!(!html.as_str().contains(" style=") && !html.as_str().contains("<img"));
+    well_formed(super::attribution::nothing_set_up_page().as_str()).unwrap();
+}

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 use tributary_domain::attribution::models::Model;
+use tributary_domain::configuration::Configuration;
 use tributary_domain::ids::{BrandKey, CampaignKey, Goal};
 use tributary_domain::money::Currency;
 use tributary_domain::settlement::Conversion;
@@ -71,6 +72,45 @@ impl Question {
 #[must_use]
 pub fn usual_models() -> Vec<Model> {
     USUAL.iter().filter_map(|name| Model::parse(name)).collect()
+}
+
+/// Why a model cannot stand in the report.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+pub enum ModelsError {
+    /// No such model.
+    #[error("there is no model `{name}`; there are {}, and data_driven(WEIGHTS)", USUAL.join(", "))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+    },
+    /// A data-driven model whose weights are not set up.
+    #[error("there are no trained weights `{0}`; set them up with `tributary apply`")]
+    NoWeights(String),
+}
+
+/// The models of these names; of none, the usual ones.
+///
+/// # Errors
+/// When there is no such model, or a brand has not the weights that it names.
+pub fn models(
+    configuration: &Configuration,
+    brand: &BrandKey,
+    names: &[String],
+) -> Result<Vec<Model>, ModelsError> {
+    if names.is_empty() {
+        return Ok(usual_models());
+    }
+    let one = |name: &String| {
+        let unknown = || ModelsError::Unknown { name: name.chars().take(80).collect() };
+        let model = Model::parse(name).ok_or_else(unknown)?;
+        match model.trained_weights() {
+            Some(key) if !configuration.weights.contains_key(&(brand.clone(), key.clone())) => {
+                Err(ModelsError::NoWeights(key.as_str().to_owned()))
+            }
+            _ => Ok(model),
+        }
+    };
+    names.iter().map(one).collect()
 }
 
 /// From the start of one day to the end of another, both included, in UTC; open where nothing is said.
@@ -172,6 +212,16 @@ mod tests {
             assert!(error.contains("2026-01-31"), "{day}: {error}");
         }
         assert!(Days::parse(Some("2026-01-02"), Some("2026-01-01")).is_err());
+    }
+
+    #[test]
+    fn a_model_that_is_not_there_is_refused_with_those_that_are() {
+        let of = |name: &str| {
+            models(&Configuration::default(), &BrandKey::parse("acme").unwrap(), &[name.to_owned()])
+        };
+        assert_eq!(of("time_decay(3d)").unwrap().len(), 1);
+        assert!(of("liner").unwrap_err().to_string().contains("linear"));
+        assert!(of("data_driven(january)").unwrap_err().to_string().contains("`january`"));
     }
 
     #[test]
