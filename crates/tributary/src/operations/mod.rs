@@ -1,6 +1,6 @@
 //! What an operator does with the state: explain it, audit it, rebuild it, reconcile it, pay from it.
 
-pub mod explain;
+pub mod explaining;
 pub mod over_attribution;
 pub mod payout;
 pub mod reconcile;
