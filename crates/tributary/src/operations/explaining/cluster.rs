@@ -82,7 +82,10 @@ pub(super) fn owner_of<'a>(fact: &'a Fact, configuration: &Configuration) -> Opt
     let link = touch.link.as_ref().and_then(|key| configuration.link(key, fact.occurred_at));
     let link = link.filter(|link| link.brand == fact.brand);
     let partner = link.map(|link| &link.partner).or(touch.partner.as_ref());
-    let channel = || touch.channel.as_ref().map(|channel| format!("@{channel}"));
+    let channel = || {
+        let channel = configuration.channel_of(&fact.brand, touch, fact.occurred_at)?;
+        Some(format!("@{channel}"))
+    };
     let campaign = link.map(|link| &link.campaign).or(touch.campaign.as_ref());
     Some(Owner {
         earner: partner.map(|partner| partner.as_str().to_owned()).or_else(channel),

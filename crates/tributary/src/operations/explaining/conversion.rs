@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tributary_domain::attribution::{Considered, age, window_of};
+use tributary_domain::attribution::{Circumstances, Considered, age, window_of};
 use tributary_domain::configuration::{Configuration, Versions};
 use tributary_domain::ids::EventId;
 use tributary_domain::money::Money;
@@ -69,9 +69,14 @@ pub(super) fn touchpoint(
 ) -> TouchpointExplained {
     let touchpoint = &considered.touchpoint;
     let campaign = touchpoint.campaign.as_ref();
-    let version =
-        campaign.and_then(|key| configuration.campaign(&conversion.brand, key, conversion.occurred_at));
-    let window = window_of(touchpoint.kind, version);
+    let circumstances = Circumstances {
+        configuration,
+        brand: &conversion.brand,
+        converted_at: conversion.occurred_at,
+        goal: &conversion.goal,
+        only_campaign: None,
+    };
+    let window = window_of(touchpoint, &circumstances);
     let at = touchpoint.occurred_at;
     TouchpointExplained {
         event_id: touchpoint.event_id.to_string(),
@@ -103,7 +108,12 @@ pub(super) fn credit(credit: &Credit, value: Option<Money>) -> CreditExplained {
 }
 
 fn sharing(conversion: &Conversion) -> Option<Sharing> {
-    let model = conversion.model.as_ref()?;
+    // A customer who is owned brings his owner everything, whatever the model.
+    let (model, parameters) = match &conversion.model {
+        Some(model) => (model.name(), model.to_string()),
+        None if conversion.credits.is_empty() => return None,
+        None => ("customer_owned", "customer_owned".to_owned()),
+    };
     let rounding = conversion.value.map(|value| {
         let down = |credit: &Credit| floor(value.minor, credit.weight, credit.total_weight);
         let rounded_down: i64 = conversion.credits.iter().map(down).sum();
@@ -116,8 +126,8 @@ fn sharing(conversion: &Conversion) -> Option<Sharing> {
         }
     });
     Some(Sharing {
-        model: model.name(),
-        parameters: model.to_string(),
+        model,
+        parameters,
         campaign: conversion.campaign.as_ref().map(ToString::to_string),
         credits: conversion.credits.iter().map(|each| credit(each, conversion.value)).collect(),
         rounding,
@@ -134,7 +144,7 @@ fn in_force(conversion: &Conversion, configuration: &Configuration) -> Configura
             brand.as_str(),
             "windows by tier, customer ownership, channel rules, and how many customers one identifier may join",
             found,
-            None,
+            at,
         ));
     }
     let touched = conversion.considered.iter().filter_map(|each| each.touchpoint.campaign.as_ref());
@@ -146,13 +156,13 @@ fn in_force(conversion: &Conversion, configuration: &Configuration) -> Configura
             "its touchpoints' windows and visits"
         };
         if let Some(found) = configuration.campaigns.get(&(brand.clone(), key.clone())) {
-            versions.push(version("campaign", key.as_str(), decides, found, Some(at)));
+            versions.push(version("campaign", key.as_str(), decides, found, at));
         }
     }
     if let Some(key) = conversion.model.as_ref().and_then(|model| model.trained_weights())
         && let Some(found) = configuration.weights.get(&(brand.clone(), key.clone()))
     {
-        versions.push(version("weights", key.as_str(), "the shares of the channels", found, Some(at)));
+        versions.push(version("weights", key.as_str(), "the shares of the channels", found, at));
     }
     let partners: BTreeSet<_> = conversion
         .credits
@@ -164,27 +174,27 @@ fn in_force(conversion: &Conversion, configuration: &Configuration) -> Configura
         .collect();
     for key in partners {
         if let Some(found) = configuration.partners.get(&(brand.clone(), key.clone())) {
-            versions.push(version("partner", key.as_str(), "which plan pays him", found, Some(at)));
+            versions.push(version("partner", key.as_str(), "which plan pays him", found, at));
         }
     }
     let plans: BTreeSet<_> = conversion.commissions.iter().map(|line| &line.plan).collect();
     for key in plans {
         if let Some(found) = configuration.plans.get(&(brand.clone(), key.clone())) {
-            versions.push(version("plan", key.as_str(), "the rate and the hold period", found, Some(at)));
+            versions.push(version("plan", key.as_str(), "the rate and the hold period", found, at));
         }
     }
     ConfigurationInForce { revision: configuration.revision, decided_at: at.to_string(), versions }
 }
 
-/// The version in force at a moment; the newest without one.
+/// The version in force at a moment.
 fn version<T>(
     kind: &'static str,
     key: &str,
     decides: &'static str,
     versions: &Versions<T>,
-    at: Option<Timestamp>,
+    at: Timestamp,
 ) -> VersionInForce {
-    let (from, until) = versions.in_force_at(at.unwrap_or(Timestamp(i64::MAX)));
+    let (from, until) = versions.in_force_at(at);
     VersionInForce {
         kind,
         key: key.to_owned(),

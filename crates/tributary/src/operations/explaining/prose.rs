@@ -219,6 +219,7 @@ fn model_in_words(model: &str) -> &'static str {
         "w_shaped" => "the first touchpoint and those before registration and qualification get fixed shares",
         "weighted_last_touch" => "the last touchpoint gets a fixed share, the others the rest",
         "coupon_first" => "a promo code takes all; without one, another model decides",
+        "customer_owned" => "the partner who won the customer gets everything",
         "data_driven" => "shares follow what the channels contributed in a stated period",
         _ => "as documented",
     }

@@ -122,7 +122,7 @@ fn unused(arrived: &Arrival, identity: Option<&Identity>) -> Vec<Cause> {
     if let Some(identity) = identity.filter(|identity| !identity.ignored.is_empty()) {
         causes.push(shared(identity));
     }
-    if arrived.earner.is_none() {
+    if arrived.earner.is_none() && arrived.link.is_some() {
         causes.push(
             Cause::new(
                 "partner_unknown",

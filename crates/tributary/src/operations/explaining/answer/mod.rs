@@ -5,7 +5,7 @@ mod money;
 use serde::Serialize;
 use tributary_domain::money::Money;
 
-pub use self::money::{
+pub(super) use self::money::{
     CommissionExplained, EntryExplained, PayoutExplained, PayoutLine, PayoutNamed, Unpaid,
 };
 use super::absence::Progress;
