@@ -75,6 +75,7 @@ pub(super) fn touchpoint(
         converted_at: conversion.occurred_at,
         goal: &conversion.goal,
         only_campaign: None,
+        cart_opened_at: None,
     };
     let window = window_of(touchpoint, &circumstances);
     let at = touchpoint.occurred_at;
