@@ -74,7 +74,7 @@ impl Server {
         let edge = Arc::new(Edge {
             intake: Intake {
                 log: Log::start(log_engine, log_settings(settings))?,
-                keyring,
+                keyring: keyring.clone(),
                 metrics: metrics.clone(),
                 future_tolerance: settings.edge.future_tolerance(),
             },
@@ -93,6 +93,7 @@ impl Server {
             state: state_reader,
             log: log_reader.clone(),
             configuration: configuration.clone(),
+            keyring,
             access: settings
                 .api
                 .read_token

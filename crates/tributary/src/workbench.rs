@@ -36,12 +36,17 @@ pub(crate) struct Workbench {
 
 impl Workbench {
     pub(crate) fn new() -> Self {
+        Self::with(SET_UP)
+    }
+
+    /// An installation with another set-up.
+    pub(crate) fn with(set_up: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let settings = Settings { data_dir: directory.path().join("data"), ..Settings::default() };
         let storage = Storage::of(&settings);
         storage.create_directory().unwrap();
         let keyring = storage.keyring().unwrap();
-        let file = SetupFile { name: "setup.yaml".to_owned(), text: SET_UP.to_owned() };
+        let file = SetupFile { name: "setup.yaml".to_owned(), text: set_up.to_owned() };
         let document = Document::read(&[file], &[], &|_| None).unwrap();
         let rows = sealed(&plan(&[], &document, NOW).unwrap().rows, &keyring, NOW).unwrap();
         storage.configuration().unwrap().save_configuration(&rows, Timestamp(i64::MAX)).unwrap();
@@ -51,20 +56,30 @@ impl Workbench {
 
     /// The shop's door into the log.
     pub(crate) fn door(&self) -> DirectDoor {
+        self.door_of("shop")
+    }
+
+    /// A source's door into the log.
+    pub(crate) fn door_of(&self, source: &str) -> DirectDoor {
         let configuration = self.desk.configuration.current();
         let map = ColumnMap::default();
-        DirectDoor::open(self.desk.intake.clone(), configuration, "shop", &map, Way::Import).unwrap()
+        DirectDoor::open(self.desk.intake.clone(), configuration, source, &map, Way::Import).unwrap()
     }
 
     /// Takes events in and settles them.
     pub(crate) fn send(&mut self, events: &[&str]) -> Vec<Outcome> {
+        let outcomes = self.tell("shop", events);
+        self.desk.catch_up().unwrap();
+        outcomes
+    }
+
+    /// Takes events of a source in and leaves them to the engine.
+    pub(crate) fn tell(&self, source: &str, events: &[&str]) -> Vec<Outcome> {
         let events = events.iter().map(|json| Submission {
             fields: fields_from_json(json.as_bytes()).unwrap(),
             raw: json.as_bytes().to_vec(),
         });
-        let outcomes = self.door().submit(events.collect()).unwrap();
-        self.desk.catch_up().unwrap();
-        outcomes
+        self.door_of(source).submit(events.collect()).unwrap()
     }
 
     /// A customer who clicks both partners' links and buys for 90.00 EUR under this order number.

@@ -18,7 +18,7 @@ use harness::house::{Ground, House, Sent};
 use harness::sender::{click, purchase, tell};
 use harness::{Installation, SET_UP, timestamp_ago};
 use serde_json::{Value, json};
-use tributary::operations::explain::explain;
+use tributary::operations::explaining::Sight;
 use tributary_domain::time::Timestamp;
 use tributary_sim::disorder::shuffle;
 use tributary_store::log::Way;
@@ -138,8 +138,16 @@ fn whatever_is_stored_explains_itself() {
         for (_, conversion) in state.conversions(&ConversionFilter::default(), None, 10_000).unwrap() {
             ids.extend(conversion.commissions.iter().map(|line| line.id.to_string()));
         }
+        let sight = Sight {
+            state,
+            log: house.desk.log.as_ref(),
+            configuration: &configuration,
+            keyring: &house.desk.intake.keyring,
+            now: Timestamp(1_790_000_000_000_000),
+            viewer: None,
+        };
         for id in ids {
-            let explanation = explain(state, &configuration, &id).unwrap();
+            let explanation = sight.explain(&id).unwrap();
             assert_ne!(explanation.what, "nothing", "{id}");
             assert!(!explanation.sections.is_empty(), "{id}");
             let prose = explanation.prose();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tributary_store::keys::Keyring;
 use tributary_store::log::LogReader;
 use tributary_store::state::{ConfigurationStore, StateReader};
 
@@ -22,6 +23,8 @@ pub struct Opened {
     pub log: Arc<dyn LogReader>,
     /// The stored set-up.
     pub set_up: Arc<dyn ConfigurationStore>,
+    /// The keys.
+    pub keyring: Arc<Keyring>,
     /// The set-up in force.
     pub configuration: LiveConfiguration,
 }
@@ -40,7 +43,8 @@ impl Opened {
         Ok(Self {
             state: storage.state_reader()?,
             log: storage.log_reader()?,
-            configuration: LiveConfiguration::load(set_up.clone(), keyring)?,
+            configuration: LiveConfiguration::load(set_up.clone(), keyring.clone())?,
+            keyring,
             set_up,
             storage,
             settings,

@@ -19,6 +19,8 @@ pub(super) struct Difference<'a> {
     pub(super) rollups: &'a mut Rollups,
     /// Events that came in this step: they are stored with their outcome, not changed afterwards.
     pub(super) arrived: &'a HashSet<EventId>,
+    /// Lines that payouts of this step take or give back.
+    pub(super) touched: &'a HashMap<CommissionId, TouchedLine>,
     /// Lines whose money was looked at.
     pub(super) visited: HashSet<CommissionId>,
 }
@@ -60,7 +62,7 @@ impl Difference<'_> {
                 continue;
             }
             let locks = Locks { before: locked, changes: lock_changes };
-            self.money(old.as_ref(), Some(&new), cause.unwrap_or(new.event_id), &locks);
+            self.money(old.as_ref(), Some(&new), cause, &locks);
             if old.as_ref() != Some(&new) {
                 if let Some(old) = &old {
                     self.rollups.add_conversion(old, -1);
@@ -69,11 +71,11 @@ impl Difference<'_> {
                 self.commit.conversions.push(ConversionChange::Put { cluster, conversion: Box::new(new) });
             }
         }
-        for (event, old) in booked {
+        for old in booked.into_values() {
             let locks = Locks { before: locked, changes: lock_changes };
-            self.money(Some(&old), None, cause.unwrap_or(event), &locks);
+            self.money(Some(&old), None, cause, &locks);
             self.rollups.add_conversion(&old, -1);
-            self.commit.conversions.push(ConversionChange::Remove(event));
+            self.commit.conversions.push(ConversionChange::Remove(old.event_id));
         }
     }
 
@@ -81,7 +83,7 @@ impl Difference<'_> {
         &mut self,
         old: Option<&Conversion>,
         new: Option<&Conversion>,
-        cause: EventId,
+        arrival: Option<EventId>,
         locks: &Locks<'_>,
     ) {
         let lines = |conversion: Option<&Conversion>| -> BTreeMap<CommissionId, Commission> {
@@ -90,18 +92,26 @@ impl Difference<'_> {
             })
         };
         let (old_lines, new_lines) = (lines(old), lines(new));
-        let Some(brand) = new.or(old).map(|conversion| &conversion.brand) else { return };
+        let Some(conversion) = new.or(old) else { return };
         let ids: BTreeSet<CommissionId> = old_lines.keys().chain(new_lines.keys()).copied().collect();
         for id in ids {
             let (before, after) = (old_lines.get(&id), new_lines.get(&id));
             let Some(any) = after.or(before) else { continue };
             let subject = id.to_string();
-            // A line of a conversion that arrived in this step came with it; anything else changed by the newest arrival.
+            // A line of a conversion that arrived in this step came with it; one that is as it was moved because a payout took it or gave it
+            // back; anything else changed by the newest arrival.
+            let of_payout = self.touched.get(&id).map(|line| line.cause);
             let cause = match (before, new) {
                 (None, Some(new)) if self.arrived.contains(&new.event_id) => new.event_id,
-                _ => cause,
+                _ if before == after => of_payout.or(arrival).unwrap_or(conversion.event_id),
+                _ => arrival.or(of_payout).unwrap_or(conversion.event_id),
             };
-            let posting = Posting { brand, currency: any.granted.currency, subject: &subject, cause };
+            let posting = Posting {
+                brand: &conversion.brand,
+                currency: any.granted.currency,
+                subject: &subject,
+                cause,
+            };
             let (lock_before, lock_after) = locks.of(id);
             self.visited.insert(id);
             self.books.post(&posting, &position(before, any, lock_before), &position(after, any, lock_after));
@@ -112,13 +122,12 @@ impl Difference<'_> {
     /// payouts hold is to come back from the partner.
     pub(super) fn ungranted(
         &mut self,
-        touched: &HashMap<CommissionId, TouchedLine>,
         locked: &HashMap<CommissionId, i64>,
         lock_changes: &HashMap<CommissionId, i64>,
     ) {
         let locks = Locks { before: locked, changes: lock_changes };
         let lines: BTreeMap<&CommissionId, &TouchedLine> =
-            touched.iter().filter(|(id, _)| !self.visited.contains(id)).collect();
+            self.touched.iter().filter(|(id, _)| !self.visited.contains(id)).collect();
         for (id, line) in lines {
             let subject = id.to_string();
             let posting =

@@ -72,6 +72,7 @@ pub(super) fn plan(
         books: &mut books,
         rollups: &mut rollups,
         arrived: &arrived,
+        touched: &touched_lines,
         visited: HashSet::new(),
     };
     let mut outcomes: HashMap<EventId, Reason> = HashMap::new();
@@ -81,7 +82,7 @@ pub(super) fn plan(
         difference.outcomes(&outcomes_before, &settlement);
         difference.conversions(cluster, booked, settlement.conversions, cause, &locked, &lock_changes);
     }
-    difference.ungranted(&touched_lines, &locked, &lock_changes);
+    difference.ungranted(&locked, &lock_changes);
 
     for arrival in &arrivals {
         rollups.add_touch(&arrival.fact, configuration);

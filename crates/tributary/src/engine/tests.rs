@@ -111,12 +111,13 @@ fn conversions() -> impl Strategy<Value = Vec<Conversion>> {
 fn step(old: &[Conversion], new: &[Conversion]) -> (Commit, Books, Rollups) {
     let (mut commit, mut books, mut rollups) =
         (Commit::default(), Books::open(HashMap::new()), Rollups::default());
-    let arrived = HashSet::new();
+    let (arrived, touched) = (HashSet::new(), HashMap::new());
     let mut difference = Difference {
         commit: &mut commit,
         books: &mut books,
         rollups: &mut rollups,
         arrived: &arrived,
+        touched: &touched,
         visited: HashSet::new(),
     };
     let none = HashMap::new();

@@ -5,13 +5,11 @@ use std::collections::HashMap;
 use tributary_adapters::canonical::DecodingRules;
 use tributary_adapters::import::ColumnMap;
 use tributary_domain::attribution::models::Model;
-use tributary_domain::click_id::ClickId;
 use tributary_domain::fact::{PayoutStep, Verdict};
 use tributary_domain::money::Currency;
 use tributary_domain::reason::Reason;
 use tributary_domain::time::Period;
 
-use super::explain::explain;
 use super::payout::{self, advance, payout_file, prepare};
 use super::reconcile::{self, OperatorFile, ReconciliationReport};
 use super::report::credits;
@@ -164,29 +162,4 @@ fn the_payout_file_is_the_same_in_any_order_and_leaves_failed_payouts_out() {
         one.plan.payout.0
     );
     assert_eq!(text, expected, "no cell is a formula, and what needs quoting is quoted");
-}
-
-#[test]
-fn absence_is_explained_and_presence_down_to_the_entries() {
-    let mut bench = Workbench::new();
-    bench.sell("1");
-    let configuration = bench.desk.configuration.current();
-    let tell = |id: &str| explain(bench.desk.state.as_ref(), &configuration, id).unwrap();
-    let order = tell("1");
-    assert_eq!(order.what, "conversion");
-    let titles: Vec<&str> = order.sections.iter().map(|section| section.title.as_str()).collect();
-    for title in ["What arrived", "How the value was shared", "What is owed", "Entries in the books"] {
-        assert!(titles.contains(&title), "{title}: {titles:?}");
-    }
-    assert!(order.prose().contains("Sum of shares: 90.00 EUR of 90.00 EUR."));
-    for (id, says) in [
-        ("order-of-nobody", "No event, click, transaction, commission or payout has this id."),
-        ("01a1fca5-f424-77f4-91d7-970ee47078f0", "No event"),
-        ("t1AaH8pfP-_0fLFo04LJMKfT59tbahVTJPRvOH", "the form of a click id issued at"),
-    ] {
-        let nothing = tell(id);
-        assert_eq!(nothing.what, "nothing", "{id}");
-        assert!(nothing.prose().contains(says), "{}", nothing.prose());
-    }
-    assert!(ClickId::from_stored("t1AaH8pfP-_0fLFo04LJMKfT59tbahVTJPRvOH").is_some());
 }

@@ -4,7 +4,7 @@ use tributary_domain::ids::EventId;
 
 use super::html::Html;
 use super::layout::page;
-use crate::operations::explain::Explanation;
+use crate::operations::explaining::Explanation;
 
 /// Lines shown per step; the rest is in the JSON.
 const LINES: usize = 200;
@@ -33,7 +33,7 @@ pub fn explanation_page(explanation: &Explanation) -> Html {
         }
         content.raw("</ul></li>");
     }
-    content.raw("</ol></section><p class=\"note\">Worked out now from the stored facts by the rules that booked them. <a href=\"/v1/explain?id=");
+    content.raw("</ol></section><p class=\"note\">Worked out now from the stored facts by the rules that booked them. <a href=\"/v1/explanations?id=");
     content.url(&explanation.id).raw("\">The same as JSON</a></p>");
     let title = if is_nothing(explanation) { "Nothing known" } else { &explanation.what };
     page(title, &explanation.id, &content)
@@ -97,7 +97,7 @@ fn is_id(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operations::explain::Section;
+    use crate::operations::explaining::Section;
 
     const EVENT: &str = "019bc0e6-8280-7abc-8def-0123456789ab";
 
@@ -123,6 +123,7 @@ mod tests {
                 title: evil.to_owned(),
                 lines: vec![evil.to_owned(), "Zoë 試".to_owned()],
             }],
+            ..Explanation::default()
         };
         let html = explanation_page(&explanation);
         assert!(!html.as_str().contains("<script"));
@@ -134,7 +135,9 @@ mod tests {
     fn a_long_explanation_is_cut_and_says_so() {
         let lines = (0..LINES + 7).map(|number| format!("line {number}")).collect();
         let sections = vec![Section { title: "Touchpoints".to_owned(), lines }];
-        let html = explanation_page(&Explanation { id: "x".to_owned(), what: "click".to_owned(), sections });
+        let explanation =
+            Explanation { id: "x".to_owned(), what: "click".to_owned(), sections, ..Explanation::default() };
+        let html = explanation_page(&explanation);
         assert!(html.as_str().contains("and 7 more"));
     }
 }

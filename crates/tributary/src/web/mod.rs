@@ -44,6 +44,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tributary_domain::ids::{BrandKey, EventId, PartnerKey, SourceKey, TransactionId};
 use tributary_domain::time::Period;
+use tributary_store::keys::Keyring;
 use tributary_store::log::LogReader;
 use tributary_store::state::{ConversionFilter, StateReader};
 
@@ -53,7 +54,7 @@ use self::overview::{AsOf, Overview, ReadError, at_one_moment};
 use self::remembered::Remembered;
 use self::request::{Parameters, Refused};
 use crate::edge::now;
-use crate::operations::explain::{Explanation, explain};
+use crate::operations::explaining::{ExplainError, Explanation, Sight, Viewer};
 use crate::setup::live::LiveConfiguration;
 
 /// Pages that are read at the same time; more wait.
@@ -76,6 +77,8 @@ pub struct Pages {
     pub log: Arc<dyn LogReader>,
     /// The set-up in force.
     pub configuration: Arc<LiveConfiguration>,
+    /// Hashes identifiers as the door does, and checks click ids.
+    pub keyring: Arc<Keyring>,
     /// Who may read.
     pub access: ReadAccess,
     /// First pages that took long to read.
@@ -94,6 +97,8 @@ pub fn routes(pages: Arc<Pages>) -> Router {
         .route("/explain/{id}", get(explain_page))
         .route("/v1/explain", get(explain_asked_json))
         .route("/v1/explain/{id}", get(explain_json))
+        .route("/v1/explanations", get(explain_asked_json))
+        .route("/v1/explanations/{id}", get(explain_json))
         .route("/v1/conversions", get(conversions_json))
         .route("/v1/balances", get(balances_json))
         .route("/v1/funnel", get(funnel_json))
@@ -158,47 +163,96 @@ async fn overview(pages: Arc<Pages>, query: Option<String>) -> Result<Arc<Overvi
     }
 }
 
-async fn explained(pages: Arc<Pages>, id: String) -> Result<(StatusCode, Explanation), Refused> {
-    if id.chars().count() > LONGEST_ID {
-        return Err(Refused::parameter("id", format!("it is longer than {LONGEST_ID} characters")));
+/// What is to be explained, to whom.
+struct Question {
+    id: String,
+    partner: Option<String>,
+}
+
+impl Question {
+    /// The question of an address: the id from its path, or else as a parameter (ids of senders may hold characters that a path cannot).
+    fn read(path: Option<String>, query: Option<&str>) -> Result<Option<Self>, Refused> {
+        let known: &[&'static str] = if path.is_some() { &["partner"] } else { &["id", "partner"] };
+        let parameters = Parameters::read(query, known)?;
+        let partner = parameters.text("partner").map(str::to_owned);
+        let Some(id) = path.or_else(|| parameters.text("id").map(str::to_owned)) else { return Ok(None) };
+        if id.chars().count() > LONGEST_ID {
+            return Err(Refused::parameter("id", format!("it is longer than {LONGEST_ID} characters")));
+        }
+        Ok(Some(Self { id, partner }))
     }
-    let explanation =
-        reading(pages, move |pages| Ok(explain(pages.state.as_ref(), &pages.configuration.current(), &id)?))
-            .await?;
+}
+
+async fn explained(pages: Arc<Pages>, question: Question) -> Result<(StatusCode, Explanation), Refused> {
+    let Question { id, partner } = question;
+    let configuration = pages.configuration.current();
+    let viewer = partner
+        .map(|partner| Viewer::parse(&partner, &configuration))
+        .transpose()
+        .map_err(|problem| Refused::parameter("partner", problem))?;
+    let explanation = reading(pages, move |pages| {
+        let sight = Sight {
+            state: pages.state.as_ref(),
+            log: pages.log.as_ref(),
+            configuration: &configuration,
+            keyring: &pages.keyring,
+            now: now(),
+            viewer: viewer.as_ref(),
+        };
+        sight.explain(&id).map_err(|error| match error {
+            ExplainError::State(error) => ReadError::State(error),
+            ExplainError::Log(error) => ReadError::Log(error),
+        })
+    })
+    .await?;
     let status = if explanation::is_nothing(&explanation) { StatusCode::NOT_FOUND } else { StatusCode::OK };
     Ok((status, explanation))
 }
 
-async fn explain_page(State(pages): State<Arc<Pages>>, Path(id): Path<String>) -> Response {
-    explained(pages, id).await.map_or_else(Refused::page, |(status, explanation)| {
+async fn explain_page(
+    State(pages): State<Arc<Pages>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    asked_page(pages, Some(id), query).await
+}
+
+async fn explain_asked_page(State(pages): State<Arc<Pages>>, RawQuery(query): RawQuery) -> Response {
+    asked_page(pages, None, query).await
+}
+
+async fn asked_page(pages: Arc<Pages>, id: Option<String>, query: Option<String>) -> Response {
+    let question = match Question::read(id, query.as_deref()) {
+        Ok(Some(question)) => question,
+        Ok(None) => return explanation::search_page().into_response(),
+        Err(refused) => return refused.page(),
+    };
+    explained(pages, question).await.map_or_else(Refused::page, |(status, explanation)| {
         (status, explanation::explanation_page(&explanation)).into_response()
     })
 }
 
-/// The id as a parameter: ids of senders may hold characters that a path cannot.
-async fn explain_asked_page(State(pages): State<Arc<Pages>>, RawQuery(query): RawQuery) -> Response {
-    match Parameters::read(query.as_deref(), &["id"]) {
-        Ok(parameters) => match parameters.text("id") {
-            Some(id) => explain_page(State(pages), Path(id.to_owned())).await,
-            None => explanation::search_page().into_response(),
-        },
-        Err(refused) => refused.page(),
-    }
-}
-
-async fn explain_json(State(pages): State<Arc<Pages>>, Path(id): Path<String>) -> Response {
-    explained(pages, id)
-        .await
-        .map_or_else(Refused::json, |(status, explanation)| (status, Json(explanation)).into_response())
+async fn explain_json(
+    State(pages): State<Arc<Pages>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    asked_json(pages, Some(id), query).await
 }
 
 async fn explain_asked_json(State(pages): State<Arc<Pages>>, RawQuery(query): RawQuery) -> Response {
-    let id = Parameters::read(query.as_deref(), &["id"]);
-    match id.map(|parameters| parameters.text("id").map(str::to_owned)) {
-        Ok(Some(id)) => explain_json(State(pages), Path(id)).await,
-        Ok(None) => Refused::parameter("id", "it is missing").json(),
-        Err(refused) => refused.json(),
-    }
+    asked_json(pages, None, query).await
+}
+
+async fn asked_json(pages: Arc<Pages>, id: Option<String>, query: Option<String>) -> Response {
+    let question = match Question::read(id, query.as_deref()) {
+        Ok(Some(question)) => question,
+        Ok(None) => return Refused::parameter("id", "it is missing").json(),
+        Err(refused) => return refused.json(),
+    };
+    explained(pages, question)
+        .await
+        .map_or_else(Refused::json, |(status, explanation)| (status, Json(explanation)).into_response())
 }
 
 /// Which conversions are asked for.

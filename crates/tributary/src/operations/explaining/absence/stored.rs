@@ -1,0 +1,320 @@
+//! From a stored event to credit: where it stopped.
+
+use tributary_domain::time::Timestamp;
+
+use super::super::answer::{Arrival, ConversionExplained, Explanation, Identity, TouchpointExplained, Use};
+use super::{Cause, Progress, Stage, money};
+
+/// How far a stored event got.
+pub(super) fn progress(explanation: &Explanation, now: Timestamp) -> Option<Progress> {
+    if let Some(payout) = &explanation.payout {
+        return Some(money::of_payout(payout.step));
+    }
+    let arrived = explanation.arrived.as_ref();
+    if let Some(stopped) = arrived.and_then(|arrived| took_no_effect(arrived, explanation)) {
+        return Some(stopped);
+    }
+    let is_touch = arrived.is_some_and(|arrived| matches!(arrived.kind.as_str(), "click" | "impression"));
+    if is_touch {
+        return of_touchpoint(arrived?, explanation, now);
+    }
+    let conversion = explanation.conversion.as_ref()?;
+    Some(of_conversion(conversion, arrived, explanation.identity.as_ref(), now))
+}
+
+/// Events that are no conversion of their own.
+fn took_no_effect(arrived: &Arrival, explanation: &Explanation) -> Option<Progress> {
+    let conversion = explanation.conversion.as_ref();
+    let number = arrived.transaction.clone().unwrap_or_default();
+    let cause = match arrived.outcome.code {
+        "transaction_repeated" => Cause::new(
+            "transaction_repeated",
+            format!("Another event already stands for {number}; this one only adds what that one lacked."),
+            "Nothing needs doing. If it is an order of its own, send it under a transaction id of its own.",
+        )
+        .with(
+            conversion
+                .map_or_else(String::new, |found| format!("The event that counts: {}.", found.event_id)),
+        ),
+        "awaiting_conversion" => {
+            return Some(Progress::stopped(Stage::Joined, awaiting(arrived)));
+        }
+        "currency_mismatch" => Cause::new(
+            "currency_mismatch",
+            "The amount is in another currency than its conversion, so it took no effect.",
+            "Send the amount in the conversion's currency.",
+        )
+        .with(format!(
+            "It says {}; the conversion is worth {}.",
+            arrived.value.as_ref().map_or_else(String::new, ToString::to_string),
+            conversion.and_then(|found| found.value.as_ref()).map_or_else(String::new, ToString::to_string)
+        )),
+        "contained_in_adjustment" => Cause::new(
+            "contained_in_adjustment",
+            "The operator's later correction of the value already contains it.",
+            "Nothing needs doing.",
+        ),
+        "recorded"
+            if matches!(arrived.kind.as_str(), "identify" | "consent" | "trade" | "player_day" | "spend") =>
+        {
+            Cause::new(
+                "recorded_only",
+                format!("A {} is kept, but pays nothing by itself.", arrived.kind.replace('_', " ")),
+                "Ask for the conversion that you miss: by its order number or event id.",
+            )
+        }
+        _ => return None,
+    };
+    Some(Progress::stopped(Stage::Considered, vec![cause]))
+}
+
+fn awaiting(arrived: &Arrival) -> Vec<Cause> {
+    let number = arrived.transaction.clone().unwrap_or_default();
+    let mut causes = Vec::new();
+    if arrived.known_elsewhere {
+        causes.push(
+            Cause::new(
+                "other_namespace",
+                format!("A conversion {number} is stored, but from a source whose transactions are others."),
+                "Give both sources the same `transaction_namespace`; it is settled again.",
+            )
+            .with(format!("This {} came from source {}.", arrived.kind, arrived.source)),
+        );
+    }
+    causes.push(
+        Cause::new(
+            "conversion_missing",
+            format!("A {} speaks about {number}, but no conversion with this number has arrived.", arrived.kind),
+            "Look at the sender's side for the answer that the conversion got. When it arrives, this takes effect by itself.",
+        )
+        .with(format!("The {} was stored at {}.", arrived.kind, arrived.received_at)),
+    );
+    causes
+}
+
+fn of_touchpoint(arrived: &Arrival, explanation: &Explanation, now: Timestamp) -> Option<Progress> {
+    let credited = explanation.uses.iter().rev().find(|each| each.credit.is_some());
+    if credited.is_some() {
+        let conversion = explanation.conversion.as_ref()?;
+        return Some(money::of_credits(conversion, arrived.earner.as_deref(), now));
+    }
+    let Some(newest) = explanation.uses.last() else {
+        return Some(Progress::stopped(Stage::Considered, unused(arrived, explanation.identity.as_ref())));
+    };
+    if newest.touchpoint.verdict.code == "eligible" {
+        let cause = Cause::new(
+            "model_gives_nothing",
+            "It may take part, but the campaign's model gives the whole value to other touchpoints.",
+            "Nothing is wrong. Who should share in it chooses another model in the campaign's set-up.",
+        );
+        let model = explanation.conversion.as_ref().and_then(|conversion| conversion.sharing.as_ref());
+        let evidence = model.map_or_else(String::new, |sharing| format!("The model is {}.", sharing.model));
+        return Some(Progress::stopped(Stage::Credited, vec![cause.with(evidence)]));
+    }
+    let causes = explanation.uses.iter().rev().map(|each: &Use| refused(&each.touchpoint, &each.occurred_at));
+    Some(Progress::stopped(Stage::Eligible, distinct(causes.collect())))
+}
+
+/// Why no conversion looked at a touchpoint.
+fn unused(arrived: &Arrival, identity: Option<&Identity>) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    let kinds = identity.map_or_else(String::new, |identity| identity.carries.join(", "));
+    if let Some(identity) = identity.filter(|identity| !identity.ignored.is_empty()) {
+        causes.push(shared(identity));
+    }
+    if arrived.earner.is_none() && arrived.link.is_some() {
+        causes.push(
+            Cause::new(
+                "partner_unknown",
+                "It names a link or partner that is not set up.",
+                "Create it with `tributary apply`; conversions are settled again.",
+            )
+            .with(arrived.link.as_ref().map_or_else(String::new, |link| format!("Link {link}."))),
+        );
+    }
+    let alone = identity.is_none_or(|identity| identity.joined.is_empty() && identity.unlisted == 0);
+    causes.push(if alone {
+        Cause::new(
+            "no_common_identity",
+            "No conversion shares an identifier with it.",
+            "Let the shop send back the click id, or the same visitor or customer id, with the conversion.",
+        )
+        .with(format!("The {} carries: {kinds}. No other event carries any of these.", arrived.kind))
+    } else {
+        Cause::new(
+            "no_conversion_yet",
+            "Its person is known, but has not registered, qualified or bought yet.",
+            "Nothing is wrong: it counts when the person does so within the window.",
+        )
+    });
+    causes
+}
+
+fn shared(identity: &Identity) -> Cause {
+    Cause::new(
+        "identifier_shared",
+        "An identifier is used by more customers than one identifier may join, so it joins nobody.",
+        "Send an identifier of the person's own. A wrong constant, such as `0`, is often the reason; `most_customers_per_identifier` is the bound.",
+    )
+    .with(format!("Shared by too many: {}.", identity.ignored.join(", ")))
+}
+
+fn of_conversion(
+    conversion: &ConversionExplained,
+    arrived: Option<&Arrival>,
+    identity: Option<&Identity>,
+    now: Timestamp,
+) -> Progress {
+    if conversion.touchpoints.is_empty() && conversion.others.is_empty() {
+        return without_touchpoint(arrived, identity);
+    }
+    if conversion.sharing.as_ref().is_some_and(|sharing| !sharing.credits.is_empty()) {
+        return money::of_credits(conversion, None, now);
+    }
+    let eligible = conversion.touchpoints.iter().any(|each| each.verdict.code == "eligible");
+    if eligible {
+        let cause = Cause::new(
+            "model_gives_nothing",
+            "It may take part, but the campaign's model gives the whole value to other touchpoints.",
+            "Nothing is wrong. Who should share in it chooses another model in the campaign's set-up.",
+        );
+        return Progress::stopped(Stage::Credited, vec![cause]);
+    }
+    let mut listed: Vec<&TouchpointExplained> = conversion.touchpoints.iter().rev().collect();
+    listed.sort_by_key(|each| order_of(each.verdict.code));
+    let causes = listed.into_iter().map(|each| refused(each, &conversion.occurred_at)).collect();
+    Progress::stopped(Stage::Eligible, distinct(causes))
+}
+
+/// What a customer did at the order itself speaks louder than what lies weeks back.
+fn order_of(code: &str) -> usize {
+    let order =
+        ["code_outside_dates", "other_campaign", "partner_unknown", "outside_window", "after_conversion"];
+    order.iter().position(|each| *each == code).unwrap_or(order.len())
+}
+
+fn without_touchpoint(arrived: Option<&Arrival>, identity: Option<&Identity>) -> Progress {
+    let Some(identity) = identity else {
+        return Progress::stopped(Stage::Considered, vec![no_touchpoint()]);
+    };
+    let mut causes = Vec::new();
+    let click = arrived.and_then(|arrived| arrived.click.as_ref());
+    match click.map(|click| click.state) {
+        Some("other_brand") => causes.push(Cause::new(
+            "other_brand",
+            "The click id that it names was issued for a link of another brand.",
+            "Send the conversion to a source of the brand that the link belongs to.",
+        )),
+        Some("unknown_link") => causes.push(Cause::new(
+            "click_link_unknown",
+            "The click id that it names was issued here, for a link that is not set up any more.",
+            "Set the link up again with `tributary apply`; it is settled again.",
+        )),
+        Some("unknown") => causes.push(
+            Cause::new(
+                "click_unknown",
+                "The click id that it names is not ours, and no click with it is stored.",
+                "Send our own click id, as it stood in the landing URL; or send the other tracker's clicks too.",
+            )
+            .with(click.map_or_else(String::new, |click| format!("It names click id {}.", click.click_id))),
+        ),
+        _ => {}
+    }
+    if !identity.ignored.is_empty() {
+        causes.push(shared(identity));
+    }
+    let personal = identity.carries.iter().any(|kind| *kind != "transaction_id");
+    if !personal {
+        causes.push(
+            Cause::new(
+                "no_identity",
+                "It carries nothing that tells whose it is.",
+                "Send `click_id`, `customer_id`, `visitor_id`, `email` or `promo_code` with it.",
+            )
+            .with(format!("It carries: {}.", carried(identity))),
+        );
+        return Progress::stopped(Stage::Joined, causes);
+    }
+    let touches = identity.joined.iter().any(|each| matches!(each.kind.as_str(), "click" | "impression"));
+    let alone = identity.joined.iter().all(|each| each.shares == ["transaction_id"]);
+    if alone && !touches {
+        causes.push(
+            Cause::new(
+                "no_common_identity",
+                "No click or other event shares an identifier with it.",
+                "Send the click id with the conversion, or the same visitor or customer id with clicks and conversions.",
+            )
+            .with(format!("It carries: {}. No other event carries any of these.", carried(identity))),
+        );
+        return Progress::stopped(Stage::Joined, causes);
+    }
+    causes.push(
+        no_touchpoint()
+            .with(format!("Events of the same person: {}.", identity.joined.len() + identity.unlisted)),
+    );
+    Progress::stopped(Stage::Considered, causes)
+}
+
+fn carried(identity: &Identity) -> String {
+    if identity.carries.is_empty() { "nothing".to_owned() } else { identity.carries.join(", ") }
+}
+
+fn no_touchpoint() -> Cause {
+    Cause::new(
+        "no_touchpoint",
+        "Nobody's click, code or impression of this person is known: he came by himself.",
+        "Nothing is wrong. A late click, or an event that links identities, settles it again.",
+    )
+}
+
+/// Why a touchpoint may not take part.
+fn refused(touchpoint: &TouchpointExplained, converted_at: &str) -> Cause {
+    let code = match (touchpoint.verdict.code, touchpoint.kind) {
+        ("partner_unknown", "code") => "code_unknown",
+        ("partner_unknown", "named") => "named_partner_unknown",
+        (code, _) => code,
+    };
+    let remedy = match code {
+        "outside_window" => {
+            "A later conversion needs a newer touchpoint. A longer `windows.click` or `windows.view` of the campaign holds from its date on."
+        }
+        "after_conversion" => {
+            "Check the clocks of both senders: the touchpoint is stamped later than the conversion."
+        }
+        "other_campaign" => "Leave `campaign` out of the conversion, or name the campaign of the link.",
+        "repeat_in_visit" => "Nothing is wrong: the other touchpoint of the same visit counts.",
+        "view_outranked" => "Nothing is wrong: a click or code counts before an impression.",
+        "direct_outranked" => "Nothing is wrong: direct traffic counts only alone.",
+        "named_outranked" => "Nothing is wrong: a touchpoint counts before a name.",
+        "code_outside_dates" => {
+            "Make a link version with this code that is in force and active at the order's time."
+        }
+        "code_unknown" => "Give the code to a link with `tributary apply`; conversions are settled again.",
+        "partner_unknown" | "named_partner_unknown" => {
+            "Create it with `tributary apply`; conversions are settled again."
+        }
+        _ => touchpoint.verdict.hint,
+    };
+    let who = touchpoint.earner.as_ref().map_or_else(String::new, |earner| format!(" of {earner}"));
+    let mut cause = Cause::new(code, touchpoint.verdict.message, remedy).with(format!(
+        "The {}{who} is of {}, the conversion of {converted_at}.",
+        touchpoint.kind, touchpoint.occurred_at
+    ));
+    if code == "outside_window" {
+        cause = cause.with(format!("Its window ended at {}.", touchpoint.window_ends_at));
+    }
+    cause
+}
+
+/// Causes with the same code are one, with the evidence of all.
+fn distinct(causes: Vec<Cause>) -> Vec<Cause> {
+    let mut kept: Vec<Cause> = Vec::new();
+    for cause in causes {
+        match kept.iter_mut().find(|each| each.code == cause.code) {
+            Some(same) if same.evidence.len() < 5 => same.evidence.extend(cause.evidence),
+            Some(_) => {}
+            None => kept.push(cause),
+        }
+    }
+    kept
+}

@@ -1,0 +1,152 @@
+//! Finding what an id names.
+
+use std::collections::HashSet;
+
+use tributary_domain::click_id::ClickId;
+use tributary_domain::fact::{Fact, FactBody, Subject};
+use tributary_domain::identity::{NodeKey, click_node, nodes, transaction_node};
+use tributary_domain::ids::{BrandKey, CommissionId, EventId, SourceKey, SubjectHash, TransactionId};
+use tributary_domain::ledger::Entry;
+use tributary_domain::time::Timestamp;
+use tributary_store::keys::SubjectKind;
+use tributary_store::state::{CommissionRow, Payout, StoredFact};
+
+use super::{ExplainError, Sight};
+
+/// What an id names.
+pub(super) enum Found {
+    /// An event: by its own id, or the first one that a click id or transaction names.
+    Fact(Box<StoredFact>),
+    /// A commission line, with the conversion it belongs to.
+    Commission(Box<CommissionRow>, Box<StoredFact>),
+    /// A payout.
+    Payout(Box<Payout>),
+    /// An entry of a brand's books.
+    Entry(Box<Entry>),
+    /// Nothing that is stored.
+    Nothing,
+}
+
+impl Sight<'_> {
+    /// What the id names, in the brands that may be seen.
+    pub(super) fn find(&self, id: &str) -> Result<Found, ExplainError> {
+        if let Some(payout) = self.state.payout(id)? {
+            return Ok(Found::Payout(Box::new(payout)));
+        }
+        if let Some(entry) = self.entry(id)? {
+            return Ok(Found::Entry(Box::new(entry)));
+        }
+        if let Ok(event) = EventId::parse(id) {
+            if let Some(stored) = self.state.fact(event)? {
+                return Ok(Found::Fact(Box::new(stored)));
+            }
+            if let Some(row) = self.state.commission(CommissionId(event))?
+                && let Some(stored) = self.state.fact(row.conversion)?
+            {
+                return Ok(Found::Commission(Box::new(row), Box::new(stored)));
+            }
+        }
+        let named = match self.by_click_or_transaction(id)? {
+            Some(stored) => Some(stored),
+            None => self.by_customer(id)?,
+        };
+        Ok(named.map_or(Found::Nothing, |stored| Found::Fact(Box::new(stored))))
+    }
+
+    /// The brands that may be seen, in order of their keys.
+    pub(super) fn brands(&self) -> Vec<&BrandKey> {
+        let mut brands: Vec<&BrandKey> = match self.viewer {
+            Some(viewer) => vec![&viewer.brand],
+            None => self.configuration.brands.keys().collect(),
+        };
+        brands.sort_unstable();
+        brands
+    }
+
+    /// `#number` where there is one brand, or `brand#number`.
+    fn entry(&self, id: &str) -> Result<Option<Entry>, ExplainError> {
+        let Some((brand, number)) = id.split_once('#') else { return Ok(None) };
+        let Ok(number) = number.parse::<u64>() else { return Ok(None) };
+        for known in self.brands() {
+            if number > 0 && (brand == known.as_str() || (brand.is_empty() && self.brands().len() == 1)) {
+                let found = self.state.entries(known, number - 1, 1)?.into_iter().next();
+                return Ok(found.filter(|entry| entry.number == number));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The fact that a click id or transaction id names.
+    pub(super) fn by_click_or_transaction(&self, id: &str) -> Result<Option<StoredFact>, ExplainError> {
+        let mut keys: HashSet<NodeKey> = HashSet::new();
+        let (click, transaction) = (ClickId::from_stored(id), TransactionId::parse(id).ok());
+        for brand in self.brands() {
+            keys.extend(click.as_ref().map(|click| click_node(brand, click)));
+            let Some(number) = &transaction else { continue };
+            // A source without set-up, such as the operator's commands, is a namespace of its own.
+            let sources = self.configuration.sources.iter();
+            let namespaces: HashSet<&str> = sources
+                .flat_map(|(_, versions)| versions.iter())
+                .filter(|(_, source)| source.brand == *brand)
+                .map(|(_, source)| source.transaction_namespace.as_str())
+                .collect();
+            keys.extend(namespaces.into_iter().map(|namespace| transaction_node(brand, namespace, number)));
+        }
+        let by_number = |fact: &Fact| fact.body.transaction().is_some_and(|number| number.as_str() == id);
+        let by_click = |fact: &Fact| fact.subject.click_id.as_ref().is_some_and(|click| click.as_str() == id);
+        let mut named = self.facts_of(keys)?;
+        named.retain(|fact| by_number(fact) || by_click(fact));
+        // An order number names its conversion before what was said about it, a click id the click before what it led to.
+        named.sort_by_key(|fact| {
+            let is_late = fact.body.action().is_some() != by_number(fact);
+            (!by_number(fact), is_late, fact.occurred_at, fact.event_id)
+        });
+        match named.first() {
+            Some(fact) => Ok(self.state.fact(fact.event_id)?),
+            None => Ok(None),
+        }
+    }
+
+    /// The newest action, else the newest fact, of a customer. The raw id is hashed as the door does and goes nowhere.
+    pub(super) fn by_customer(&self, id: &str) -> Result<Option<StoredFact>, ExplainError> {
+        let mut keys: HashSet<NodeKey> = HashSet::new();
+        let mut hashes: HashSet<SubjectHash> = HashSet::new();
+        for brand in self.brands() {
+            let hash = self.keyring.subject_hash(brand, SubjectKind::Customer, id);
+            hashes.insert(hash);
+            keys.extend(customer_node(brand, hash));
+        }
+        let mut own = self.facts_of(keys)?;
+        own.retain(|fact| fact.subject.customer.is_some_and(|hash| hashes.contains(&hash)));
+        own.sort_by_key(|fact| (fact.body.action().is_some(), fact.occurred_at, fact.event_id));
+        match own.last() {
+            Some(fact) => Ok(self.state.fact(fact.event_id)?),
+            None => Ok(None),
+        }
+    }
+
+    /// The facts of the clusters that hold any of these identifiers.
+    fn facts_of(&self, keys: HashSet<NodeKey>) -> Result<Vec<Fact>, ExplainError> {
+        let keys: Vec<NodeKey> = keys.into_iter().collect();
+        let clusters: HashSet<_> = self.state.clusters_of_nodes(&keys)?.into_values().collect();
+        let mut facts = Vec::new();
+        for cluster in clusters {
+            facts.extend(self.state.cluster(cluster)?.facts.into_iter().map(|(fact, _)| fact));
+        }
+        Ok(facts)
+    }
+}
+
+/// The identifier of a customer, as the engine connects facts by it.
+fn customer_node(brand: &BrandKey, customer: SubjectHash) -> Vec<NodeKey> {
+    let Ok(source) = SourceKey::parse("explain") else { return Vec::new() };
+    let probe = Fact {
+        event_id: EventId([0; 16]),
+        brand: brand.clone(),
+        source,
+        occurred_at: Timestamp(0),
+        subject: Subject { customer: Some(customer), ..Subject::default() },
+        body: FactBody::Identify,
+    };
+    nodes(&probe, "")
+}

@@ -1,0 +1,187 @@
+//! `tributary explain`: the whole chain behind an event, click, order, commission, ledger entry or payout, or behind its absence.
+//!
+//! Nothing of it is stored: it is worked out afresh by the same pure settlement that booked it, so it cannot drift from the books. It is a
+//! value first ([`Explanation`]); what a partner may not see is taken out of that value ([`redaction`]), and only then are the causes of an
+//! absence and the sentences made from it. So neither can tell what the value does not hold.
+
+mod absence;
+mod answer;
+mod arrival;
+mod books;
+mod cluster;
+mod commissions;
+mod conversion;
+mod finding;
+mod fraction;
+mod identity;
+mod period;
+mod prose;
+mod redaction;
+#[cfg(test)]
+mod tests;
+
+use thiserror::Error;
+use tributary_domain::configuration::Configuration;
+use tributary_domain::ids::{BrandKey, PartnerKey};
+use tributary_domain::time::Timestamp;
+use tributary_store::keys::Keyring;
+use tributary_store::log::{LogError, LogReader};
+use tributary_store::state::{StateError, StateReader, StoredFact};
+
+pub use self::absence::{Cause, Progress, Stage};
+use self::answer::Use;
+pub use self::answer::{Explanation, Section};
+use self::cluster::{Cluster, touch_of};
+use self::finding::Found;
+
+/// Why nothing can be explained.
+#[derive(Debug, Error)]
+pub enum ExplainError {
+    /// The store failed.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// What an explanation looks at, and who looks.
+#[derive(Clone, Copy)]
+pub struct Sight<'a> {
+    /// The derived state.
+    pub state: &'a dyn StateReader,
+    /// The log.
+    pub log: &'a dyn LogReader,
+    /// The set-up in force.
+    pub configuration: &'a Configuration,
+    /// Hashes identifiers as the door does, and checks click ids.
+    pub keyring: &'a Keyring,
+    /// The present.
+    pub now: Timestamp,
+    /// The partner who is told; `None` for the operator, who may see everything.
+    pub viewer: Option<&'a Viewer>,
+}
+
+/// A partner who is told.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Viewer {
+    /// His brand: partners of two brands may have one key.
+    pub brand: BrandKey,
+    /// His key.
+    pub partner: PartnerKey,
+}
+
+impl Viewer {
+    /// Reads a partner's key, or `brand/key` where several brands have a partner of this key.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub fn parse(text: &str, configuration: &Configuration) -> Result<Self, String> {
+        let (brand, key) = match text.split_once('/') {
+            Some((brand, key)) => (Some(BrandKey::parse(brand).map_err(|error| error.to_string())?), key),
+            None => (None, text),
+        };
+        let partner = PartnerKey::parse(key).map_err(|error| error.to_string())?;
+        let of_brand = |known: &BrandKey| brand.as_ref().is_none_or(|brand| brand == known);
+        let mut brands =
+            configuration.partners.keys().filter(|(known, key)| *key == partner && of_brand(known));
+        match (brands.next(), brands.next()) {
+            (Some((brand, _)), None) => Ok(Self { brand: brand.clone(), partner }),
+            (None, _) => Err(format!("there is no partner `{text}`")),
+            (Some(_), Some(_)) => Err(format!("several brands have a partner `{text}`; write BRAND/{text}")),
+        }
+    }
+}
+
+impl Sight<'_> {
+    /// Explains whatever the id names: event, click, transaction, commission, payout, `#number` of an entry, or a customer's id.
+    ///
+    /// # Errors
+    /// When the store or the log cannot be read.
+    pub fn explain(&self, id: &str) -> Result<Explanation, ExplainError> {
+        let id = id.trim();
+        let mut explanation = self.whole(id)?;
+        explanation.id = id.to_owned();
+        if let Some(viewer) = self.viewer {
+            explanation = redaction::seen_by(viewer, self.configuration, explanation);
+        }
+        explanation.progress = match explanation.what.as_str() {
+            "nothing" => Some(self.absence(id)?),
+            _ => Progress::of(&explanation, self.now),
+        };
+        explanation.sections = prose::sections(&explanation);
+        Ok(explanation)
+    }
+
+    /// Everything that is known, for the operator.
+    fn whole(&self, id: &str) -> Result<Explanation, ExplainError> {
+        match self.find(id)? {
+            Found::Fact(stored) => self.fact(&stored),
+            Found::Commission(row, stored) => {
+                let explanation = self.fact(&stored)?;
+                Ok(Explanation { what: format!("commission of {}", row.line.partner), ..explanation })
+            }
+            Found::Payout(payout) => Ok(Explanation {
+                what: "payout".to_owned(),
+                payout: Some(self.payout(&payout)?),
+                ..Explanation::default()
+            }),
+            Found::Entry(entry) => {
+                let subject = self.whole_of_subject(&entry.subject)?;
+                let entry = self.entry_explained(&entry)?;
+                Ok(Explanation { what: "entry".to_owned(), entry: Some(entry), ..subject })
+            }
+            Found::Nothing => Ok(Explanation { what: "nothing".to_owned(), ..Explanation::default() }),
+        }
+    }
+
+    /// What an entry belongs to. A line that is no longer granted has only its entries left.
+    fn whole_of_subject(&self, subject: &str) -> Result<Explanation, ExplainError> {
+        match self.find(subject)? {
+            Found::Entry(_) | Found::Nothing => Ok(Explanation::default()),
+            _ => self.whole(subject),
+        }
+    }
+
+    fn fact(&self, stored: &StoredFact) -> Result<Explanation, ExplainError> {
+        let fact = &stored.fact;
+        let cluster = Cluster::read(self.state, self.configuration, stored.cluster)?;
+        let mut explanation = Explanation {
+            what: fact.body.kind().name().to_owned(),
+            arrived: Some(self.arrival(stored, &cluster)?),
+            ..Explanation::default()
+        };
+        let conversion = if touch_of(fact).is_some() {
+            explanation.uses = self.uses(&cluster, stored);
+            let best = explanation.uses.iter().rev().max_by_key(|each| each.credit.is_some());
+            best.and_then(|best| {
+                cluster.conversions.iter().find(|each| each.event_id.to_string() == best.conversion)
+            })
+        } else {
+            cluster.concerned(fact, self.configuration)
+        };
+        let whose =
+            conversion.filter(|_| touch_of(fact).is_none()).map_or(fact.event_id, |found| found.event_id);
+        explanation.identity =
+            cluster.place(whose).map(|place| identity::identity(&cluster, place, self.configuration));
+        explanation.conversion = conversion.map(|conversion| self.conversion(conversion)).transpose()?;
+        Ok(explanation)
+    }
+
+    /// The conversions that a touchpoint was considered for.
+    fn uses(&self, cluster: &Cluster, stored: &StoredFact) -> Vec<Use> {
+        let event = stored.fact.event_id;
+        let used = cluster.conversions.iter().filter_map(|conversion| {
+            let considered = conversion.considered.iter().find(|each| each.touchpoint.event_id == event)?;
+            Some(Use {
+                conversion: conversion.event_id.to_string(),
+                goal: conversion.goal.to_string(),
+                transaction: conversion.transaction.as_ref().map(ToString::to_string),
+                occurred_at: conversion.occurred_at.to_string(),
+                touchpoint: conversion::touchpoint(conversion, considered, self.configuration),
+                credit: conversion::credit_of(conversion, event),
+            })
+        });
+        used.collect()
+    }
+}

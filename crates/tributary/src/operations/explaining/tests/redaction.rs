@@ -1,0 +1,245 @@
+//! No partner is told anything that belongs only to a rival, whatever he asks for.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use serde_json::Value;
+use tributary_domain::fact::PayoutStep;
+use tributary_domain::settlement::Conversion;
+use tributary_store::state::ConversionFilter;
+
+use super::{json, told, told_to};
+use crate::operations::payout::{advance, prepare};
+use crate::workbench::{NOW, Workbench};
+
+const PARTNERS: [&str; 3] = ["anna", "ben", "cora"];
+
+/// Anna is paid a percentage, the others fixed amounts; everybody runs a campaign of his own and one together.
+const SET_UP: &str = "
+brands: [{key: acme, currency: EUR}]
+plans:
+- {key: plan-anna, approves_automatically: true, rules: [{goal: purchase, pays: '10%'}]}
+- {key: plan-ben, approves_automatically: true, rules: [{goal: purchase, pays: '17.31 EUR'}]}
+- {key: plan-cora, rules: [{goal: purchase, pays: '23.57 EUR'}]}
+campaigns:
+- {key: common, tier: awareness, destination: 'https://acme.example/', model: linear}
+- {key: solo-anna, tier: awareness, destination: 'https://acme.example/', model: linear}
+- {key: solo-ben, tier: awareness, destination: 'https://acme.example/', model: last_touch}
+- {key: solo-cora, tier: conversion, destination: 'https://acme.example/', model: {kind: weighted_last_touch, last_share: '61.3%'}}
+partners:
+- {key: anna, kind: creator, plan: plan-anna}
+- {key: ben, kind: affiliate, plan: plan-ben}
+- {key: cora, kind: affiliate, plan: plan-cora}
+links:
+- {key: link-anna, partner: anna, campaign: common, promo_code: CODE-ANNA}
+- {key: link-ben, partner: ben, campaign: common, promo_code: CODE-BEN}
+- {key: link-cora, partner: cora, campaign: common, promo_code: CODE-CORA}
+- {key: only-anna, partner: anna, campaign: solo-anna}
+- {key: only-ben, partner: ben, campaign: solo-ben}
+- {key: only-cora, partner: cora, campaign: solo-cora}
+sources: [{key: shop, secrets: ['0123456789abcdef'], default_currency: EUR}]
+";
+
+/// One thing that happens: what, by whom, to which customer, on which day.
+type Happening = (u8, usize, u8, u32);
+
+/// The event of a happening; `number` makes orders and amounts distinct.
+fn event(&(what, who, customer, day): &Happening, number: usize) -> String {
+    let who = PARTNERS[who];
+    let upper = who.to_uppercase();
+    let (minute, order) = (number % 60, number / 2);
+    let head = format!(r#""timestamp":"2026-03-{day:02}T10:{minute:02}:00Z","event_id":"e-{number}""#);
+    let person = format!(r#""customer_id":"c-{customer}""#);
+    // Distinct values that are no sum of the plans' amounts.
+    let value = format!(
+        r#""transaction_id":"o-{number}","value":"{}.{:02}""#,
+        1_013 + 17 * number,
+        (number * 7) % 100
+    );
+    let (kind, more) = match what {
+        0 | 1 => ("click", format!(r#"{person},"link":"link-{who}","sub1":"sub-{who}""#)),
+        2 => ("click", format!(r#"{person},"link":"only-{who}","sub1":"sub-{who}""#)),
+        3 => ("impression", format!(r#"{person},"link":"link-{who}""#)),
+        4 => ("click", format!(r#"{person},"channel":"email""#)),
+        5 | 6 => ("conversion", format!(r#"{person},{value},"sub2":"sub-{who}""#)),
+        7 => ("conversion", format!(r#"{person},{value},"promo_code":"CODE-{upper}""#)),
+        8 => ("conversion", format!(r#"{value},"partner":"{who}""#)),
+        9 => ("conversion", format!(r#"{person},{value},"campaign":"solo-{who}","status":"approved""#)),
+        10 => ("refund", format!(r#""transaction_id":"o-{order}""#)),
+        _ => ("status", format!(r#""transaction_id":"o-{order}","status":"approved""#)),
+    };
+    format!(r#"{{"event_type":"{kind}",{head},{more}}}"#)
+}
+
+fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+    proptest::collection::vec((0_u8..12, 0_usize..3, 0_u8..3, 1_u32..28), 4..40)
+}
+
+/// Every text and number, cut where no key, id or amount goes on.
+fn words(value: &Value, words: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().filter(|(name, _)| *name != "id").for_each(|(_, value)| self::words(value, words))
+        }
+        Value::Array(values) => values.iter().for_each(|value| self::words(value, words)),
+        Value::String(text) => {
+            words.extend(
+                text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')))
+                    .map(|word| word.trim_end_matches('.').to_owned()),
+            );
+        }
+        other => {
+            words.insert(other.to_string());
+        }
+    }
+}
+
+/// What belongs to one partner alone.
+#[derive(Default)]
+struct Belongings {
+    names: BTreeSet<String>,
+    amounts: BTreeSet<String>,
+}
+
+fn belongings(partner: &str, conversions: &[Conversion], whole: &[Value]) -> Belongings {
+    let names =
+        ["{}", "link-{}", "only-{}", "solo-{}", "plan-{}", "sub-{}"].map(|form| form.replace("{}", partner));
+    let mut own = Belongings { names: names.into(), ..Belongings::default() };
+    own.names.insert(format!("CODE-{}", partner.to_uppercase()));
+    for line in conversions.iter().flat_map(|conversion| &conversion.commissions) {
+        if line.partner.as_str() == partner {
+            own.names.insert(line.id.to_string());
+            own.amounts.insert(line.granted.decimal());
+        }
+    }
+    for explanation in whole {
+        let touchpoints = explanation["conversion"]["touchpoints"].as_array().into_iter().flatten();
+        // A code and a name are told by the order itself, which is nobody's alone.
+        for touchpoint in touchpoints.filter(|each| {
+            each["earner"] == partner && matches!(each["kind"].as_str(), Some("click" | "impression"))
+        }) {
+            own.names.extend(
+                ["event_id", "click_id"]
+                    .iter()
+                    .filter_map(|name| Some(touchpoint[*name].as_str()?.to_owned())),
+            );
+        }
+        if explanation["arrived"]["earner"] == partner {
+            own.names.insert(explanation["arrived"]["event_id"].as_str().unwrap().to_owned());
+        }
+        if explanation["payout"]["partner"] == partner {
+            own.names.insert(explanation["payout"]["payout"].as_str().unwrap().to_owned());
+            own.amounts.insert(explanation["payout"]["total"]["amount"].as_str().unwrap().to_owned());
+        }
+    }
+    own
+}
+
+/// Everything that can be asked for.
+fn ids(bench: &Workbench) -> Vec<String> {
+    let state = bench.desk.state.as_ref();
+    let mut ids: Vec<String> = (0..3).map(|customer| format!("c-{customer}")).collect();
+    for stored in state.facts_by_event(None, 1_000).unwrap() {
+        ids.push(stored.fact.event_id.to_string());
+        ids.extend(stored.fact.subject.click_id.map(|id| id.as_str().to_owned()));
+        ids.extend(stored.fact.body.transaction().map(|number| number.as_str().to_owned()));
+    }
+    for (_, conversion) in state.conversions(&ConversionFilter::default(), None, 1_000).unwrap() {
+        ids.extend(conversion.commissions.iter().map(|line| line.id.to_string()));
+    }
+    ids.extend(state.payouts(None, 1_000).unwrap().iter().map(|payout| payout.plan.payout.0.to_string()));
+    let entries = state.entries(&Workbench::brand(), 0, 1_000).unwrap();
+    ids.extend(entries.iter().map(|entry| format!("acme#{}", entry.number)));
+    for partner in PARTNERS {
+        ids.extend([format!("link-{partner}"), format!("code-{partner}"), partner.to_owned()]);
+    }
+    ids
+}
+
+fn world(happenings: &[Happening]) -> Workbench {
+    let mut bench = Workbench::with(SET_UP);
+    let events: Vec<String> =
+        happenings.iter().enumerate().map(|(number, each)| event(each, number)).collect();
+    bench.send(&events.iter().map(String::as_str).collect::<Vec<_>>());
+    prepare(&mut bench.desk, &Workbench::brand(), "run", NOW, NOW).unwrap();
+    let none = std::collections::HashMap::new();
+    // Where nothing is payable there is no run to approve.
+    let _ = advance(&mut bench.desk, &Workbench::brand(), "run", PayoutStep::Approved, &none, NOW);
+    bench
+}
+
+/// What a partner is told beyond his own, as sentences.
+fn leaks(bench: &Workbench) -> Vec<String> {
+    let ids = ids(bench);
+    let state = bench.desk.state.as_ref();
+    let found = state.conversions(&ConversionFilter::default(), None, 1_000).unwrap();
+    let conversions: Vec<Conversion> = found.into_iter().map(|(_, conversion)| conversion).collect();
+    let whole: Vec<Value> = ids.iter().map(|id| json(&told(bench, id))).collect();
+    let of: Vec<Belongings> =
+        PARTNERS.iter().map(|partner| belongings(partner, &conversions, &whole)).collect();
+    let mut leaks = Vec::new();
+    for (place, viewer) in PARTNERS.iter().enumerate() {
+        let own = &of[place];
+        let mut secrets: BTreeSet<&String> = BTreeSet::new();
+        for (_, rival) in of.iter().enumerate().filter(|(other, _)| *other != place) {
+            secrets.extend(rival.names.difference(&own.names));
+            secrets.extend(rival.amounts.difference(&own.amounts));
+        }
+        let values: BTreeSet<String> =
+            conversions.iter().filter_map(|each| Some(each.value?.decimal())).collect();
+        if *viewer != "anna" {
+            secrets.extend(values.difference(&own.amounts));
+        } else {
+            // A percentage of one order may be the whole of another.
+            secrets.retain(|secret| !values.contains(*secret));
+        }
+        for id in &ids {
+            let mut said = BTreeSet::new();
+            let seen = told_to(bench, viewer, id);
+            words(&json(&seen), &mut said);
+            let told = said.iter().filter(|word| secrets.contains(*word) && *word != id);
+            leaks.extend(
+                told.map(|word| format!("{viewer} asking for {id} is told {word}:\n{}", seen.prose())),
+            );
+        }
+    }
+    leaks
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_explanation_tells_a_partner_what_belongs_to_a_rival(happenings in happenings()) {
+        let leaks = leaks(&world(&happenings));
+        prop_assert!(leaks.is_empty(), "{}", leaks.into_iter().take(2).collect::<Vec<_>>().join("\n"));
+    }
+}
+
+#[test]
+fn the_search_for_leaks_finds_what_the_operator_is_told() {
+    let bench = world(&[(0, 0, 0, 1), (0, 1, 0, 2), (5, 0, 0, 3)]);
+    let mut said = BTreeSet::new();
+    words(&json(&told(&bench, "o-2")), &mut said);
+    for secret in ["anna", "ben", "link-ben", "plan-ben", "8.65", "1047.14"] {
+        assert!(said.contains(secret), "{secret}: {said:?}");
+    }
+    for (viewer, sees, does_not) in [("anna", "1047.14", "ben"), ("ben", "8.65", "1047.14")] {
+        let mut said = BTreeSet::new();
+        words(&json(&told_to(&bench, viewer, "o-2")), &mut said);
+        assert!(said.contains(sees) && !said.contains(does_not), "{viewer}: {said:?}");
+        assert!(said.contains("another partner") || said.contains("another"), "{viewer}");
+    }
+}
+
+#[test]
+fn what_does_not_concern_a_partner_is_to_him_as_if_it_were_not_there() {
+    let bench = world(&[(0, 0, 0, 1), (5, 0, 0, 3)]);
+    let click =
+        json(&told(&bench, "o-1"))["conversion"]["touchpoints"][0]["click_id"].as_str().unwrap().to_owned();
+    let nobody = told_to(&bench, "ben", "no-such-order").prose().replace("no-such-order", "ID");
+    for id in ["o-1", "c-0", "acme#1", "link-anna", "CODE-ANNA", click.as_str()] {
+        assert_eq!(told_to(&bench, "ben", id).prose().replace(id, "ID"), nobody, "{id}");
+    }
+    assert_eq!(told_to(&bench, "anna", "o-1").what, "conversion");
+}
