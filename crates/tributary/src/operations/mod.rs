@@ -1,6 +1,7 @@
 //! What an operator does with the state: explain it, audit it, rebuild it, reconcile it, pay from it.
 
 pub mod explain;
+pub mod identity;
 pub mod over_attribution;
 pub mod payout;
 pub mod reconcile;
