@@ -183,7 +183,11 @@ pub(super) fn compute(
     laid: &Laid,
     selection: Option<&Selection>,
 ) -> Result<WhatIfReport, Failure> {
-    let then = built(&laid.rows, installation.configuration.current().revision, &keyring)?;
+    let then = built(
+        &laid.rows,
+        installation.configuration.current().revision,
+        installation.storage.keyring()?.as_ref(),
+    )?;
     // About as many as there are conversions: some are deliveries of one.
     let is_action = |kind: &EventKind| {
         matches!(kind, EventKind::Registration | EventKind::Qualification | EventKind::Conversion)
