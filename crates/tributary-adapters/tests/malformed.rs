@@ -82,6 +82,12 @@ fn malformed_json_is_refused_by_name() {
         ("{\"event_type\":7}", InvalidField, Some("event_type"), "kind"),
         ("{\"type\":\"{event}\"}", InvalidField, Some("type"), "placeholder"),
         ("{\"event\":\"payout\"}", NotAllowed, Some("event"), "booked here"),
+        (
+            "{\"event_type\":\"separate\",\"customer_id\":\"c\"}",
+            NotAllowed,
+            Some("event_type"),
+            "booked here",
+        ),
         ("{\"event_type\":\"payout_step\"}", NotAllowed, Some("event_type"), "booked here"),
         (
             "{\"event_type\":\"adjustment\",\"order_id\":\"o\",\"value\":1}",

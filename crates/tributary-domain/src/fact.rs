@@ -11,6 +11,7 @@
 use std::sync::Arc;
 
 use crate::click_id::ClickId;
+use crate::identity::{IdentityDecision, Ruling};
 use crate::ids::{
     BrandKey, CampaignKey, Channel, CommissionId, EventId, Goal, LinkKey, PartnerKey, PromoCode, SourceKey,
     SubjectHash, TransactionId,
@@ -80,6 +81,8 @@ pub enum FactBody {
     PayoutPrepared(PayoutPlan),
     /// A payout took its next step.
     PayoutAdvanced(PayoutAdvance),
+    /// The operator ruled whether two identifiers are one person.
+    IdentityDecided(IdentityDecision),
 }
 
 /// A touchpoint as received; link, partner and campaign are looked up in the configuration when it is settled.
@@ -277,11 +280,17 @@ pub enum EventKind {
     Payout,
     /// `payout_step`: booked by the payout run
     PayoutStep,
+    /// `separate`: an operator's ruling on identity
+    Separate,
+    /// `join`: an operator's ruling on identity
+    Join,
+    /// `rejoin`: an operator's ruling on identity
+    Rejoin,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 19] = [
         Self::Click,
         Self::Impression,
         Self::Registration,
@@ -298,6 +307,9 @@ impl EventKind {
         Self::Spend,
         Self::Payout,
         Self::PayoutStep,
+        Self::Separate,
+        Self::Join,
+        Self::Rejoin,
     ];
 
     /// The published name.
@@ -320,7 +332,16 @@ impl EventKind {
             Self::Spend => "spend",
             Self::Payout => "payout",
             Self::PayoutStep => "payout_step",
+            Self::Separate => Ruling::Separate.name(),
+            Self::Join => Ruling::Join.name(),
+            Self::Rejoin => Ruling::Rejoin.name(),
         }
+    }
+
+    /// Whether only the operator's own commands make such facts; no sender may.
+    #[must_use]
+    pub const fn is_command(self) -> bool {
+        matches!(self, Self::Payout | Self::PayoutStep | Self::Separate | Self::Join | Self::Rejoin)
     }
 
     /// Finds a kind by its published name.
@@ -353,6 +374,11 @@ impl FactBody {
             },
             Self::PayoutPrepared(_) => EventKind::Payout,
             Self::PayoutAdvanced(_) => EventKind::PayoutStep,
+            Self::IdentityDecided(decision) => match decision.ruling {
+                Ruling::Separate => EventKind::Separate,
+                Ruling::Join => EventKind::Join,
+                Ruling::Rejoin => EventKind::Rejoin,
+            },
         }
     }
 

@@ -17,6 +17,8 @@ pub enum Concern {
     Payout,
     /// A reconciliation row.
     Reconciliation,
+    /// An identifier: whether it joins facts of one person.
+    Identity,
 }
 
 macro_rules! reasons {
@@ -115,6 +117,7 @@ reasons! {
     NoTouchpoint = "no_touchpoint", Conversion, "No touchpoint of this person is known.", "It is settled again when a late click or a link between identities arrives.";
     NoEligibleTouchpoint = "no_eligible_touchpoint", Conversion, "Touchpoints are known but none was eligible.", "See the reason at each touchpoint.";
     CustomerOwned = "customer_owned", Conversion, "The customer is owned by the partner who won him; the whole value was credited to that partner.", "See `customer_ownership` of the brand for how long.";
+    TestAccount = "test_account", Conversion, "The customer is one of the brand's test accounts; the conversion is kept and nobody earns by it.", "Take the customer out of the brand's `test_customers` if he is real.";
     ConversionRejected = "conversion_rejected", Conversion, "The operator rejected the conversion.", "";
 
     AwaitingApproval = "awaiting_approval", Commission, "The conversion has not been approved yet.", "Approve it by a status event or by reconciliation.";
@@ -143,6 +146,14 @@ reasons! {
     MissingTheirs = "missing_theirs", Reconciliation, "We have it, the operator's file does not.", "Left pending; reject it when the operator confirms.";
     DuplicateTheirs = "duplicate_theirs", Reconciliation, "The file has several rows for one transaction.", "The first row counts.";
     DuplicateOurs = "duplicate_ours", Reconciliation, "We hold several conversions for one transaction.", "The earliest counts.";
+
+    IdentifierJoins = "identifier_joins", Identity, "The identifier joins every fact that carries it.", "";
+    IdentifierShared = "identifier_shared", Identity, "Several customers use it: it joins nobody, and each anonymous touch on it goes to the customer who identified himself next.", "";
+    IdentifierOfCrowd = "identifier_of_crowd", Identity, "More customers use it than the brand allows: it joins nobody.", "Raise the brand's `most_customers_per_identifier` if they are one household.";
+    IdentifierOverrun = "identifier_overrun", Identity, "More hangs on it than the brand allows: it joins nobody any more.", "Look at who sends it; raise the brand's `most_facts_per_identifier` if it is real.";
+    IdentifierPlaceholder = "identifier_placeholder", Identity, "It is a placeholder, such as `0` or `undefined`, and stands for nobody.", "Send the identifier, or leave the field out.";
+    IdentifierIgnored = "identifier_ignored", Identity, "The brand's `ignored_identifiers` names it: it stands for nobody.", "Take it out of the list if it is real.";
+    IdentifierContested = "identifier_contested", Identity, "Customers who were separated share it: it joins them no more, and each anonymous touch on it goes to the customer who identified himself next.", "";
 }
 
 #[cfg(test)]

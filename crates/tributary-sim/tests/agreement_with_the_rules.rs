@@ -148,6 +148,7 @@ fn configuration() -> Configuration {
         tiers: Tiers::default(),
         stand_down: StandDown::Off,
         channels: ChannelRules::default(),
+        identity: tributary_domain::identity::IdentityRules::default(),
     };
     configuration.brands.insert(brand(), Versions::always(shop));
     for campaign in &world::CAMPAIGNS {

@@ -152,6 +152,7 @@ fn configuration(stand_down: StandDown) -> Configuration {
         channels: ChannelRules::default(),
         tiers: Tiers::default(),
         stand_down,
+        identity: tributary_domain::identity::IdentityRules::default(),
     };
     configuration.brands.insert(brand(), Versions::always(shop));
     for campaign in &world::CAMPAIGNS {

@@ -18,8 +18,10 @@ use harness::sender::as_query;
 use harness::{Installation, SET_UP};
 use proptest::prelude::*;
 use serde_json::Value;
+use tributary::operations::identity::{self, Considered};
 use tributary::operations::payout;
 use tributary_domain::fact::{FactBody, PayoutStep};
+use tributary_domain::identity::Ruling;
 use tributary_domain::ids::BrandKey;
 use tributary_domain::time::Timestamp;
 use tributary_sim::disorder::{duplicate, shuffle, split};
@@ -27,6 +29,7 @@ use tributary_sim::random::Random;
 use tributary_sim::world::{Secrets, SetUp, set_up};
 use tributary_sim::{Parameters, simulate};
 use tributary_store::log::{LogRecord, NewRecord, Sequence, Way};
+use tributary_store::state::ConversionFilter;
 use tributary_store::wire;
 
 /// When the events are told: long after they happened, in microseconds.
@@ -177,6 +180,106 @@ fn payouts_lead_to_one_state_whenever_the_events_around_them_arrive() {
         }
     }
     assert!(paid > 6, "{paid} payouts");
+}
+
+/// Rules about two identifiers as an operator does, and says whether there was anything to rule.
+fn rule(house: &mut House, ruling: Ruling, one: &str, other: &str, at: Timestamp) -> bool {
+    let brand = BrandKey::parse("acme").unwrap();
+    let keyring = house.desk.intake.keyring.clone();
+    let find = |text| identity::identifier(house.desk.state.as_ref(), &keyring, &brand, text).ok();
+    let (Some(one), Some(other)) = (find(one), find(other)) else { return false };
+    let considered = Considered::new(&brand, ruling, one, other, "two sisters").unwrap();
+    let configuration = house.desk.configuration.current();
+    let effect = considered.effect(house.desk.state.as_ref(), &configuration, at).unwrap();
+    let ruled = considered.apply(&mut house.desk, at).unwrap();
+    assert_eq!(ruled.is_none(), effect.stands_already);
+    house.holds();
+    ruled.is_some()
+}
+
+/// What is booked, whoever's.
+fn booked(house: &House) -> Vec<(tributary_domain::ids::EventId, String)> {
+    let all = house.desk.state.conversions(&ConversionFilter::default(), None, 100_000).unwrap();
+    all.into_iter().map(|(_, conversion)| (conversion.event_id, format!("{conversion:?}"))).collect()
+}
+
+/// A small world about whose people an operator ruled now and then; answers how many rulings there were.
+fn with_rulings(seed: u64) -> (House, usize) {
+    let mut house = House::new(Ground::Sqlite, SET_UP, 100);
+    let mut random = Random::of(seed, 9, 0);
+    let names = [
+        "customer:c0",
+        "customer:c1",
+        "customer:c2",
+        "customer:c3",
+        "visitor:v0",
+        "visitor:v1",
+        "email:p0@example.org",
+        "email:p1@example.org",
+        "click:tracker-click-0",
+    ];
+    let mut ruled = 0;
+    for (step, batch) in (1i64..).zip(world(seed, 90).chunks(30)) {
+        let moment = Timestamp(TOLD + step * 3_600_000_000);
+        house.take(batch, Way::Events, moment);
+        house.settle();
+        for _ in 0..4 {
+            let ruling = random
+                .pick(&[Ruling::Separate, Ruling::Separate, Ruling::Join, Ruling::Rejoin])
+                .copied()
+                .unwrap();
+            let (one, other) = (random.pick(&names).unwrap(), random.pick(&names).unwrap());
+            if one != other {
+                ruled += usize::from(rule(&mut house, ruling, one, other, moment));
+            }
+        }
+    }
+    (house, ruled)
+}
+
+#[test]
+fn rulings_on_identity_lead_to_one_state_in_any_order_on_both_engines() {
+    let mut rulings = 0;
+    for seed in 0..6 {
+        let (house, ruled) = with_rulings(seed);
+        rulings += ruled;
+        let records = house.desk.log.read_after(Sequence(0), 10_000).unwrap();
+        for order in 0..2 {
+            assert_eq!(
+                log_in_disorder(Ground::Sqlite, &records, order),
+                house.hash(),
+                "world {seed}, order {order}"
+            );
+        }
+        if seed < 2 {
+            assert_eq!(log_in_disorder(Ground::Postgres, &records, 9), house.hash(), "on PostgreSQL");
+        }
+    }
+    assert!(rulings > 20, "{rulings} rulings");
+}
+
+#[test]
+fn taking_a_ruling_back_returns_everybody_to_what_he_had() {
+    let mut changed = 0;
+    for seed in 0..8 {
+        let mut house = House::new(Ground::Sqlite, SET_UP, 100);
+        let moment = |hour: i64| Timestamp(TOLD + hour * 3_600_000_000);
+        house.take(&world(seed, 80), Way::Events, moment(0));
+        house.settle();
+        let (before, balances) = (booked(&house), house.desk.state.balances().unwrap());
+        for (hour, (ruling, one, other)) in (1i64..).zip([
+            (Ruling::Separate, "customer:c0", "customer:c1"),
+            (Ruling::Separate, "customer:c2", "visitor:v1"),
+            (Ruling::Join, "customer:c3", "customer:c4"),
+        ]) {
+            rule(&mut house, ruling, one, other, moment(hour));
+            changed += usize::from(booked(&house) != before);
+            rule(&mut house, Ruling::Rejoin, one, other, moment(hour));
+            assert_eq!(booked(&house), before, "world {seed}: {one} and {other}");
+            assert_eq!(house.desk.state.balances().unwrap(), balances, "world {seed}");
+        }
+    }
+    assert!(changed > 0, "some ruling changed something");
 }
 
 fn secrets() -> Secrets {

@@ -39,11 +39,15 @@ pub(super) fn read(values: &Values<'_>, word: Option<&Field>) -> Result<Incoming
         EventKind::Trade => IncomingBody::Measure(measure(values, MeasureKind::Trade)?),
         EventKind::PlayerDay => IncomingBody::Measure(measure(values, MeasureKind::PlayerDay)?),
         EventKind::Spend => IncomingBody::Measure(measure(values, MeasureKind::Spend)?),
-        EventKind::Payout | EventKind::PayoutStep => {
+        EventKind::Payout
+        | EventKind::PayoutStep
+        | EventKind::Separate
+        | EventKind::Join
+        | EventKind::Rejoin => {
             return Err(Refusal::of_field(
                 Reason::NotAllowed,
                 "event_type",
-                "`event_type`: payouts are booked here",
+                "`event_type`: payouts and rulings on identity are booked here",
             ));
         }
     })

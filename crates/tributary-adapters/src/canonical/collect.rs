@@ -69,7 +69,7 @@ fn named_kind<'f>(word: &'f Field, rules: &DecodingRules, internal: bool) -> Res
         Some(_) => kind_of_word(text),
     };
     match found {
-        Some(EventKind::Payout | EventKind::PayoutStep) => Err(booked_here_only(word)),
+        Some(kind) if kind.is_command() => Err(booked_here_only(word)),
         Some(EventKind::Adjustment) if !internal => Err(booked_here_only(word)),
         Some(kind) => Ok(Kind { kind, goal: (!is_word_of(text, kind)).then_some(word) }),
         None if rules.profile.is_some() => Ok(Kind { kind: EventKind::Conversion, goal: Some(word) }),

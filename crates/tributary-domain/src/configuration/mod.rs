@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::attribution::models::TrainedWeights;
 use crate::channels::ChannelRules;
 use crate::click_id::LinkFingerprint;
+use crate::identity::{IdentityRules, KnownIdentifiers};
 use crate::ids::{
     BrandKey, CampaignKey, Goal, LinkKey, PartnerKey, PlanKey, PromoCode, SourceKey, WeightsKey,
 };
@@ -89,6 +90,8 @@ pub struct Brand {
     pub stand_down: StandDown,
     /// By which channel clicks came that name nobody.
     pub channels: ChannelRules,
+    /// What else keeps identifiers from joining people.
+    pub identity: IdentityRules,
 }
 
 /// What a partner is.
@@ -229,6 +232,8 @@ pub struct Configuration {
     pub promo_codes: HashMap<(BrandKey, PromoCode), LinkKey>,
     /// Every link that ever had a promo code, in order of keys; filled by [`Configuration::index`].
     pub promo_code_links: HashMap<(BrandKey, PromoCode), Vec<LinkKey>>,
+    /// Identifiers that stand for nobody or for testers, hashed; filled by who holds the key of the hashes.
+    pub known_identifiers: HashMap<BrandKey, KnownIdentifiers>,
 }
 
 impl Configuration {

@@ -9,14 +9,23 @@
 //!
 //! Guards: a visitor id used by several customers is a shared device: it never merges them, and each of its anonymous
 //! touches goes to the customer who identified himself next on it. An identifier with more customers than the brand's
-//! bound joins nobody. Only an e-mail address makes one person of two customer ids, never a device or a click.
+//! bound joins nobody. Only an e-mail address makes one person of two customer ids, never a device or a click. What an operator
+//! ruled about two identifiers ([`IdentityDecision`]) goes before all evidence.
 
+mod decision;
+mod evidence;
+mod groups;
+mod guards;
+mod identifiers;
 mod stitching;
 
 use crate::click_id::ClickId;
-use crate::fact::Fact;
+use crate::fact::{Fact, FactBody};
 use crate::ids::{BrandKey, SubjectHash, TransactionId, fingerprint, fingerprint_in_order};
 
+pub use decision::{Identifier, IdentifierKind, IdentityDecision, Ruling};
+pub use evidence::{Edge, IdentifierStanding, IdentityGraph, Person, RulingStanding, Tie};
+pub use guards::{DEFAULT_MOST_FACTS, Guards, IdentityRules, KnownIdentifiers, is_placeholder, placeholders};
 pub use stitching::{PersonIndex, Stitching, stitch};
 
 /// An identifier that may connect facts, hashed with its kind and brand.
@@ -26,23 +35,36 @@ pub use stitching::{PersonIndex, Stitching, stitch};
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct NodeKey(pub [u8; 16]);
 
-/// The identifiers by which a fact is connected to others.
+/// The identifiers by which a fact is connected to others. A ruling connects the two identifiers that it speaks about.
 ///
-/// `transaction_namespace` is that of the fact's source; a refund names its order and so reaches the order's facts.
+/// `transaction_namespace` is that of the fact's source; a refund names its order and so reaches the order's facts. What is no
+/// identifier at all, such as `0` or `undefined`, connects nothing: else one cluster would hold half a brand.
 #[must_use]
-pub fn nodes(fact: &Fact, transaction_namespace: &str) -> Vec<NodeKey> {
-    let mut nodes = Vec::with_capacity(4);
-    let subject = &fact.subject;
-    for (kind, hash) in
-        [("customer", subject.customer), ("visitor", subject.visitor), ("email", subject.email)]
-    {
-        nodes.extend(hash.map(|SubjectHash(bytes)| node(kind, &fact.brand, &[&bytes])));
+pub fn nodes(fact: &Fact, transaction_namespace: &str, guards: &Guards<'_>) -> Vec<NodeKey> {
+    let subject = guards.without_placeholders(&fact.subject);
+    let mut nodes: Vec<NodeKey> = Identifier::all_of(&subject)
+        .iter()
+        .map(|identifier| identifier_node(&fact.brand, identifier))
+        .collect();
+    if let FactBody::IdentityDecided(decision) = &fact.body {
+        let (one, other) = decision.pair();
+        nodes.extend([one, other].map(|identifier| identifier_node(&fact.brand, identifier)));
     }
-    nodes.extend(subject.click_id.as_ref().map(|click| click_node(&fact.brand, click)));
     nodes.extend(
         fact.body.transaction().map(|number| transaction_node(&fact.brand, transaction_namespace, number)),
     );
     nodes
+}
+
+/// The node of an identifier.
+#[must_use]
+pub fn identifier_node(brand: &BrandKey, identifier: &Identifier) -> NodeKey {
+    match identifier {
+        Identifier::Customer(SubjectHash(hash))
+        | Identifier::Email(SubjectHash(hash))
+        | Identifier::Visitor(SubjectHash(hash)) => node(identifier.kind().name(), brand, &[hash]),
+        Identifier::Click(click) => click_node(brand, click),
+    }
 }
 
 /// The node of a click id.

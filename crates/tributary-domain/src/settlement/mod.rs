@@ -17,7 +17,7 @@ use crate::attribution::{Considered, Earner, TouchKind, Touchpoint};
 use crate::click_id::ClickId;
 use crate::configuration::Configuration;
 use crate::fact::{Action, EventKind, Fact, FactBody, Verdict};
-use crate::identity::{Stitching, stitch};
+use crate::identity::{Guards, Stitching, stitch};
 use crate::ids::{
     BrandKey, CampaignKey, CommissionId, EventId, Goal, LinkKey, PartnerKey, PlanKey, TransactionId,
     fingerprint,
@@ -215,11 +215,8 @@ impl<'a> Cluster<'a> {
         ordered.sort_by_key(|fact| (fact.occurred_at, fact.event_id));
         ordered.retain(|fact| seen.insert(fact.event_id));
         let first = ordered.first()?;
-        let bound = configuration
-            .brands
-            .get(&first.brand)
-            .map_or(DEFAULT_MOST_CUSTOMERS, |brand| brand.latest().most_customers_per_identifier);
-        Some(Self { stitching: stitch(&ordered, bound), facts: ordered, configuration })
+        let guards = Guards::of(configuration, &first.brand);
+        Some(Self { stitching: stitch(&ordered, &guards), facts: ordered, configuration })
     }
 
     fn settle(&self) -> Settlement {
@@ -263,7 +260,11 @@ impl<'a> Cluster<'a> {
         let evidence = self.evidence(deliveries);
         let mut considered = considered(self, touches, deliveries, &evidence);
         let (person, rule) = (self.stitching.person(place), ownership::rule_at(self.configuration, fact));
-        let owned = owners.touchpoint(person, rule, fact.occurred_at);
+        let is_test = deliveries.iter().any(|place| self.stitching.is_test(*place));
+        let owned = owners.touchpoint(person, rule, fact.occurred_at).filter(|_| !is_test);
+        if is_test {
+            considered.iter_mut().for_each(|each| each.verdict = Reason::TestAccount);
+        }
         if let Some(through) = &owned {
             ownership::yield_to(through, &mut considered);
         }
@@ -287,6 +288,7 @@ impl<'a> Cluster<'a> {
         );
         let credits = credits(&eligible, weights, standing.value);
         let reason = match (considered.is_empty(), eligible.is_empty()) {
+            _ if is_test => Reason::TestAccount,
             _ if owned.is_some() => Reason::CustomerOwned,
             (true, _) => Reason::NoTouchpoint,
             (false, true) => Reason::NoEligibleTouchpoint,

@@ -83,8 +83,9 @@ impl<'a> Touches<'a> {
     /// A click that a person's registration or conversion names is his, for all his conversions.
     fn add_named(&mut self, cluster: &Cluster<'a>) {
         let mut grown = HashSet::new();
-        for (place, fact) in cluster.facts.iter().enumerate().filter(|(_, fact)| touch_of(fact).is_none()) {
-            if let (Some(person), Some(index)) = (cluster.stitching.person(place), self.named_by(fact)) {
+        for (place, _) in cluster.facts.iter().enumerate().filter(|(_, fact)| touch_of(fact).is_none()) {
+            let named = self.named_by(cluster, place);
+            if let (Some(person), Some(index)) = (cluster.stitching.person(place), named) {
                 self.of_person.entry(person).or_default().push(index);
                 grown.insert(person);
             }
@@ -98,7 +99,8 @@ impl<'a> Touches<'a> {
 
     /// The touchpoint that a fact names by click id. Another tracker's id may stand for several: then the last one up to
     /// the fact, else the first one after it.
-    fn named_by(&self, fact: &Fact) -> Option<usize> {
+    fn named_by(&self, cluster: &Cluster<'_>, place: usize) -> Option<usize> {
+        let fact = cluster.facts.get(place).filter(|_| cluster.stitching.may_name_click(place))?;
         let indices = self.of_click.get(fact.subject.click_id.as_ref()?)?;
         let after = indices.partition_point(|index| self.all[*index].occurred_at <= fact.occurred_at);
         indices.get(after.saturating_sub(1)).copied()
@@ -119,7 +121,7 @@ impl<'a> Touches<'a> {
         for person in persons {
             indices.extend(self.of_person.get(&person).map_or(&[][..], |own| self.near(own, converted_at)));
         }
-        indices.extend(deliveries.iter().filter_map(|place| self.named_by(cluster.facts[*place])));
+        indices.extend(deliveries.iter().filter_map(|place| self.named_by(cluster, *place)));
         indices.sort_unstable();
         indices.dedup();
         indices.into_iter().map(|index| &self.all[index]).collect()

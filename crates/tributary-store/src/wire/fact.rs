@@ -9,6 +9,7 @@
 //! | `minor`, `currency` | an amount in minor units, always together (a payout plan has `currency` alone) |
 //! | `tracking` | an object of parameters in the order of their names |
 //! | `figures`, `lines` | lists of pairs |
+//! | `pair` | two identifiers that a ruling speaks about, each as kind and value |
 //! | all others | the domain's field of that name, as text |
 //!
 //! A field that is absent has no value. Unknown fields are refused: they mean that a newer build wrote the record.
@@ -20,6 +21,7 @@ mod read;
 mod tests;
 
 use tributary_domain::fact::{Fact, FactBody};
+use tributary_domain::identity::Identifier;
 
 pub use self::read::decode;
 
@@ -114,5 +116,19 @@ fn put_body<'a>(wire: &mut WireFact<'a>, body: &'a FactBody) {
             wire.step = Some(Text::of(advance.step.name()));
             wire.reference = advance.reference.as_ref().map(|reference| Text::of(reference));
         }
+        FactBody::IdentityDecided(decision) => {
+            wire.cause = Some(Text::of(&decision.because));
+            wire.pair = [&decision.one, &decision.other].map(pair_half).into();
+        }
     }
+}
+
+fn pair_half(identifier: &Identifier) -> (Text<'_>, Text<'_>) {
+    let value = match identifier {
+        Identifier::Customer(hash) | Identifier::Email(hash) | Identifier::Visitor(hash) => {
+            Text::owned(hex::encode(hash.0))
+        }
+        Identifier::Click(click) => Text::of(click.as_str()),
+    };
+    (Text::of(identifier.kind().name()), value)
 }

@@ -87,6 +87,7 @@ mod tests {
                 tiers: Tiers::default(),
                 stand_down: StandDown::Off,
                 channels: ChannelRules::default(),
+                identity: tributary_domain::identity::IdentityRules::default(),
             };
             configuration.brands.insert(BrandKey::parse(key).unwrap(), Versions::always(brand));
         }

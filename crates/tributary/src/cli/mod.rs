@@ -11,6 +11,7 @@ pub mod config;
 pub mod demo;
 pub mod explain;
 pub mod failure;
+pub mod identity;
 pub mod import;
 pub mod model;
 pub mod opened;
@@ -76,6 +77,8 @@ enum Command {
     Model(model::ModelArgs),
     /// Who earned what, under the live models or another one.
     Report(report::ReportArgs),
+    /// Who is who and why; keep people apart or join them, with the effect on money shown first.
+    Identity(identity::IdentityArgs),
     /// Audit every invariant and the ledger's hash chain; exit 1 names the first fault.
     Verify(verify::VerifyArgs),
     /// One hash over all derived state.
@@ -113,6 +116,7 @@ pub fn run() -> ExitCode {
         Command::Payout(args) => payout::run(args),
         Command::Model(args) => model::run(args),
         Command::Report(args) => report::run(args),
+        Command::Identity(args) => identity::run(args),
         Command::Verify(args) => verify::run(args),
         Command::StateHash(args) => verify::run_state_hash(args),
         Command::Import(args) => import::run(args),

@@ -13,8 +13,8 @@ use super::what_if_report::{print, write_csv};
 use super::{Failure, OutputArgs, SettingsArgs, choosing, now, print_json, print_line};
 use crate::operations::replay::{Rebuilt, Sources, rebuild};
 use crate::operations::what_if::{Saved, SavedWhatIfs, Selection, WhatIfReport, what_if};
-use crate::setup::live::opened;
-use crate::setup::{Document, Laid, SetupFile, Since, configuration, lay_over};
+use crate::setup::live::{built, opened};
+use crate::setup::{Document, Laid, SetupFile, Since, lay_over};
 
 /// Arguments of `replay`.
 #[derive(Args, Debug)]
@@ -169,7 +169,8 @@ pub(super) fn laid_over(installation: &Opened, files: &[SetupFile], since: Since
     let brands: Vec<_> = current.brands.keys().cloned().collect();
     let document = Document::read(files, &brands, &|name| std::env::var(name).ok())?;
     let (_, stored) = installation.set_up.load_configuration()?;
-    let rows = opened(&stored, installation.storage.keyring()?.as_ref())?;
+    let keyring = installation.storage.keyring()?;
+    let rows = opened(&stored, &keyring)?;
     Ok(lay_over(&rows, &document, since, now()?)?)
 }
 
@@ -182,7 +183,11 @@ pub(super) fn compute(
     laid: &Laid,
     selection: Option<&Selection>,
 ) -> Result<WhatIfReport, Failure> {
-    let then = configuration(&laid.rows, installation.configuration.current().revision)?;
+    let then = built(
+        &laid.rows,
+        installation.configuration.current().revision,
+        installation.storage.keyring()?.as_ref(),
+    )?;
     // About as many as there are conversions: some are deliveries of one.
     let is_action = |kind: &EventKind| {
         matches!(kind, EventKind::Registration | EventKind::Qualification | EventKind::Conversion)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tributary_domain::configuration::Configuration;
 use tributary_domain::fact::{Fact, FactBody};
-use tributary_domain::identity::{NodeKey, nodes};
+use tributary_domain::identity::{Guards, NodeKey, nodes};
 use tributary_domain::ids::{BrandKey, CommissionId, EventId};
 use tributary_domain::reason::Reason;
 use tributary_domain::settlement::{Conversion, Settlement, settle};
@@ -141,7 +141,8 @@ fn locate(
         .map(|arrival| {
             let fact = &arrival.fact;
             let namespace = configuration.transaction_namespace(&fact.source, fact.occurred_at);
-            (arrival.sequence.0, nodes(fact, namespace))
+            let guards = Guards::of(configuration, &fact.brand);
+            (arrival.sequence.0, nodes(fact, namespace, &guards))
         })
         .collect();
     let wanted: BTreeSet<NodeKey> = with_nodes.iter().flat_map(|(_, nodes)| nodes.iter().copied()).collect();

@@ -2,6 +2,7 @@
 
 pub mod attribution_report;
 pub mod explaining;
+pub mod identity;
 pub mod over_attribution;
 pub mod payout;
 pub mod reconcile;

@@ -80,6 +80,28 @@ impl EntityChange {
     }
 }
 
+impl EntityChange {
+    /// From when on conversions may have to be judged anew: from always where it says who somebody is, since the newest version of
+    /// those rules counts for all time.
+    fn judged_anew_from(&self) -> Timestamp {
+        const SAYS_WHO: [&str; 4] = [
+            "most_customers_per_identifier",
+            "most_facts_per_identifier",
+            "ignored_identifiers",
+            "test_customers",
+        ];
+        let says_who = |field: &FieldChange| {
+            SAYS_WHO.contains(&field.field.split(['.', '[']).next().unwrap_or_default())
+        };
+        match &self.change {
+            Change::Changed(fields) if self.kind == Kind::Brand && fields.iter().any(says_who) => {
+                Timestamp(i64::MIN)
+            }
+            _ => self.effective_from,
+        }
+    }
+}
+
 /// Everything that applying a document changes. Prints as the report of `apply`.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ChangeSet {
@@ -122,7 +144,7 @@ impl ChangeSet {
     #[must_use]
     pub fn resettle_from(&self) -> Option<Timestamp> {
         let changes = self.changes.iter().filter(|entry| entry.concerns_settlement());
-        changes.map(|entry| entry.effective_from).min()
+        changes.map(EntityChange::judged_anew_from).min()
     }
 
     /// The report for programs.

@@ -1,13 +1,15 @@
 //! The set-up in force: a snapshot that readers take without locks, swapped when the stored set-up changes.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use thiserror::Error;
 use tributary_domain::configuration::Configuration;
-use tributary_domain::ids::{EventId, fingerprint};
+use tributary_domain::identity::{IdentityRules, KnownIdentifiers, placeholders};
+use tributary_domain::ids::{BrandKey, EventId, SubjectHash, fingerprint};
 use tributary_domain::time::Timestamp;
-use tributary_store::keys::{KeyError, Keyring, SealFor};
+use tributary_store::keys::{KeyError, Keyring, SealFor, SubjectKind};
 use tributary_store::state::{self, ConfigurationStore, StateError};
 
 use super::{SetupError, StoredEntity, configuration};
@@ -78,7 +80,36 @@ impl LiveConfiguration {
 
 fn read(store: &dyn ConfigurationStore, keyring: &Keyring) -> Result<Configuration, LiveError> {
     let (revision, stored) = store.load_configuration()?;
-    Ok(configuration(&opened(&stored, keyring)?, revision)?)
+    Ok(built(&opened(&stored, keyring)?, revision, keyring)?)
+}
+
+/// The set-up of opened entities, with the identifiers that it names hashed as facts hold them.
+///
+/// # Errors
+/// When the entities do not fit together.
+pub fn built(rows: &[StoredEntity], revision: u64, keyring: &Keyring) -> Result<Configuration, SetupError> {
+    let mut configuration = configuration(rows, revision)?;
+    configuration.known_identifiers = configuration
+        .brands
+        .iter()
+        .map(|(key, versions)| (key.clone(), known_identifiers(key, &versions.latest().identity, keyring)))
+        .collect();
+    Ok(configuration)
+}
+
+fn known_identifiers(brand: &BrandKey, rules: &IdentityRules, keyring: &Keyring) -> KnownIdentifiers {
+    let of_every_kind = |texts: &[String]| -> HashSet<SubjectHash> {
+        let kinds = [SubjectKind::Customer, SubjectKind::Visitor, SubjectKind::Email];
+        let hashes = |text: &String| kinds.map(|kind| keyring.subject_hash(brand, kind, text));
+        texts.iter().flat_map(hashes).collect()
+    };
+    let customer = |id: &String| keyring.subject_hash(brand, SubjectKind::Customer, id);
+    KnownIdentifiers {
+        placeholders: of_every_kind(&placeholders()),
+        ignored: of_every_kind(&rules.ignored_identifiers),
+        ignored_clicks: rules.ignored_identifiers.iter().cloned().collect(),
+        test_customers: rules.test_customers.iter().map(customer).collect(),
+    }
 }
 
 /// Opens stored entities.

@@ -184,7 +184,7 @@ impl Figures {
 /// The newest events, without the steps of payouts: a run would push everything else off the page, which shows payouts anyway.
 fn events(state: &dyn StateReader, brand: &BrandKey) -> Result<Vec<StoredFact>, StateError> {
     let mut events = state.latest_facts(Some(brand), ROWS_LOOKED_AT)?;
-    events.retain(|stored| !matches!(stored.fact.body.kind(), EventKind::Payout | EventKind::PayoutStep));
+    events.retain(|stored| !stored.fact.body.kind().is_command());
     events.truncate(ROWS);
     Ok(events)
 }

@@ -157,6 +157,10 @@ pub fn event_sentence(fact: &Fact) -> String {
             format!("{} to {} in run {}", money(plan.total()), plan.partner, plan.run)
         }
         FactBody::PayoutAdvanced(advance) => format!("{} is {}", advance.payout.0, advance.step.name()),
+        FactBody::IdentityDecided(decision) => {
+            let (one, other) = decision.pair();
+            format!("{} {} and {}: {}", decision.ruling.name(), one.label(), other.label(), decision.because)
+        }
     }
 }
 

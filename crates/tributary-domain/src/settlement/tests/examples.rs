@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::configuration::Brand;
+use crate::identity::KnownIdentifiers;
+use crate::reason::Reason;
 
 #[test]
 fn three_partners_share_by_the_commissioned_weights_and_their_own_plans() {
@@ -271,6 +273,37 @@ fn another_tracker_s_click_id_of_a_crowd_counts_for_each_by_its_last_click() {
     );
 }
 
+/// The world, whose brand has these rules for identifiers.
+fn bounded(most_customers_per_identifier: u32, identity: IdentityRules) -> Configuration {
+    let mut world = world();
+    let acme = Brand { most_customers_per_identifier, identity, ..acme() };
+    world.brands.insert(brand(), Versions::always(acme));
+    world
+}
+
+#[test]
+fn a_tester_s_conversions_are_kept_and_nobody_earns_by_them() {
+    let lines = [
+        "1d click link:a v:1",
+        "2d conversion 10.00EUR t:o1 c:T v:1",
+        "2d conversion 10.00EUR t:o2 v:1",
+        "2d conversion 10.00EUR t:o3 c:A code:ANNA10",
+    ];
+    let mut world = bounded(3, IdentityRules::default());
+    let tester = fact("1d click c:T").subject.customer.unwrap();
+    let known = KnownIdentifiers { test_customers: [tester].into(), ..KnownIdentifiers::default() };
+    world.known_identifiers.insert(brand(), known);
+    let settlement = settled(&world, &lines);
+    let ended: Vec<(&str, usize, usize)> = settlement
+        .conversions
+        .iter()
+        .map(|each| (each.reason.code(), each.credits.len(), each.commissions.len()))
+        .collect();
+    // The second names no customer, and its device is the tester's.
+    assert_eq!(ended.iter().filter(|each| **each == ("test_account", 0, 0)).count(), 2, "{ended:?}");
+    assert_eq!(ended.iter().filter(|each| **each == ("attributed", 1, 1)).count(), 1, "{ended:?}");
+}
+
 #[test]
 fn an_identifier_of_more_customers_than_the_brand_s_bound_joins_nobody() {
     let lines = [
@@ -282,9 +315,7 @@ fn an_identifier_of_more_customers_than_the_brand_s_bound_joins_nobody() {
     for (bound, expected) in
         [(2, ["no_touchpoint"; 3]), (3, ["attributed", "no_touchpoint", "no_touchpoint"])]
     {
-        let mut world = world();
-        let acme = Brand { most_customers_per_identifier: bound, ..acme() };
-        world.brands.insert(brand(), Versions::always(acme));
+        let world = bounded(bound, IdentityRules::default());
         let reasons: Vec<&str> =
             settled(&world, &lines).conversions.iter().map(|c| c.reason.code()).collect();
         assert_eq!(reasons, expected, "at most {bound}");
@@ -319,6 +350,10 @@ fn a_visitor_with_fifty_thousand_clicks_is_settled_and_listed_within_bounds() {
         (0..50).map(|number| fact(&format!("{}h conversion 10.00EUR t:o{number} c:A v:1", 100 + number * 4))),
     );
     let settlement = settle(&facts, &world());
+    let joined_to_nobody = |conversion: &Conversion| conversion.reason == Reason::NoTouchpoint;
+    assert!(settlement.conversions.iter().all(joined_to_nobody), "more facts than one visitor has");
+    let rules = IdentityRules { most_facts_per_identifier: 100_000, ..IdentityRules::default() };
+    let settlement = settle(&facts, &bounded(3, rules));
     assert_eq!(settlement.conversions.len(), 50);
     for conversion in &settlement.conversions {
         assert_eq!(conversion.credits.iter().map(|credit| credit.minor).sum::<i64>(), 1_000);

@@ -25,6 +25,7 @@ use crate::configuration::{
     Tiers, Versions,
 };
 use crate::fact::{Action, Adjustment, Fact, FactBody, Reversal, StatusChange, Subject, Touch, Verdict};
+use crate::identity::IdentityRules;
 use crate::ids::{
     BrandKey, CampaignKey, Channel, DeduplicationKey, EventId, Goal, LinkKey, PartnerKey, PlanKey, PromoCode,
     SourceKey, SubjectHash, TransactionId, fingerprint,
@@ -86,6 +87,7 @@ fn acme() -> Brand {
         most_customers_per_identifier: 3,
         customer_ownership: CustomerOwnership::Nobody,
         channels: ChannelRules::default(),
+        identity: IdentityRules::default(),
         tiers: Tiers::default(),
         stand_down: StandDown::Off,
     }

@@ -76,6 +76,8 @@ pub(super) struct WireFact<'a> {
     pub(super) step: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) reference: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) pair: Vec<(Text<'a>, Text<'a>)>,
 }
 
 impl<'a> WireFact<'a> {
@@ -100,6 +102,10 @@ pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 impl<'a> Text<'a> {
     pub(super) fn of(text: &'a str) -> Self {
         Self(Cow::Borrowed(text))
+    }
+
+    pub(super) fn owned(text: String) -> Self {
+        Self(Cow::Owned(text))
     }
 
     pub(super) fn as_str(&self) -> &str {

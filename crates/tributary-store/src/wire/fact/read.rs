@@ -7,6 +7,7 @@ use tributary_domain::fact::{
     Action, Adjustment, Consent, EventKind, Fact, FactBody, Measure, MeasureKind, PayoutAdvance, PayoutId,
     PayoutPlan, PayoutStep, Reversal, StatusChange, Subject, Touch, Verdict,
 };
+use tributary_domain::identity::{Identifier, IdentifierKind, IdentityDecision, Ruling};
 use tributary_domain::ids::{
     BrandKey, CampaignKey, Channel, CommissionId, EventId, Goal, IdError, LinkKey, PartnerKey, PromoCode,
     SourceKey, SubjectHash, TransactionId,
@@ -87,6 +88,34 @@ fn body(wire: &WireFact<'_>) -> Result<FactBody, WireError> {
             step: step(wire)?,
             reference: wire.reference.as_ref().map(|reference| Arc::from(reference.as_str())),
         }),
+        EventKind::Separate => decision(wire, Ruling::Separate)?,
+        EventKind::Join => decision(wire, Ruling::Join)?,
+        EventKind::Rejoin => decision(wire, Ruling::Rejoin)?,
+    })
+}
+
+fn decision(wire: &WireFact<'_>, ruling: Ruling) -> Result<FactBody, WireError> {
+    let [one, other] = wire.pair.as_slice() else { return Err(missing("pair")) };
+    let (one, other) = (identifier(one)?, identifier(other)?);
+    let because = shared("cause", wire.cause.as_ref())?;
+    Ok(FactBody::IdentityDecided(IdentityDecision::of(ruling, one, other, because)))
+}
+
+fn identifier((kind, value): &(Text<'_>, Text<'_>)) -> Result<Identifier, WireError> {
+    let kind = IdentifierKind::from_name(kind.as_str())
+        .ok_or_else(|| damaged("pair", &"not a kind of identifier"))?;
+    let hash = || -> Result<SubjectHash, WireError> {
+        let mut bytes = [0; 16];
+        hex::decode_to_slice(value.as_str(), &mut bytes).map_err(|error| damaged("pair", &error))?;
+        Ok(SubjectHash(bytes))
+    };
+    Ok(match kind {
+        IdentifierKind::Customer => Identifier::Customer(hash()?),
+        IdentifierKind::Email => Identifier::Email(hash()?),
+        IdentifierKind::Visitor => Identifier::Visitor(hash()?),
+        IdentifierKind::Click => Identifier::Click(
+            ClickId::from_stored(value.as_str()).ok_or_else(|| damaged("pair", &"not a click id"))?,
+        ),
     })
 }
 

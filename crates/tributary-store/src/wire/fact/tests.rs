@@ -8,6 +8,7 @@ use tributary_domain::fact::{
     Action, Adjustment, Consent, EventKind, Fact, FactBody, Measure, MeasureKind, PayoutAdvance, PayoutId,
     PayoutPlan, PayoutStep, Reversal, StatusChange, Subject, Touch, Verdict,
 };
+use tributary_domain::identity::{Identifier, IdentityDecision, Ruling};
 use tributary_domain::ids::{
     BrandKey, CampaignKey, Channel, CommissionId, EventId, Goal, LinkKey, PartnerKey, PromoCode, SourceKey,
     SubjectHash, TransactionId,
@@ -143,6 +144,22 @@ fn payout_advance() -> impl Strategy<Value = PayoutAdvance> {
         .prop_map(|(payout, step, reference)| PayoutAdvance { payout: PayoutId(payout), step, reference })
 }
 
+fn identifier() -> impl Strategy<Value = Identifier> {
+    let hash = || any::<[u8; 16]>().prop_map(SubjectHash);
+    prop_oneof![
+        hash().prop_map(Identifier::Customer),
+        hash().prop_map(Identifier::Email),
+        hash().prop_map(Identifier::Visitor),
+        "[A-Za-z0-9._~-]{1,100}".prop_map(|text| Identifier::Click(ClickId::from_stored(&text).unwrap())),
+    ]
+}
+
+fn decision() -> impl Strategy<Value = IdentityDecision> {
+    let ruling = select(vec![Ruling::Separate, Ruling::Join, Ruling::Rejoin]);
+    (ruling, identifier(), identifier(), shared())
+        .prop_map(|(ruling, one, other, because)| IdentityDecision::of(ruling, one, other, because))
+}
+
 fn body() -> impl Strategy<Value = FactBody> {
     prop_oneof![
         touch().prop_map(FactBody::Click),
@@ -163,6 +180,7 @@ fn body() -> impl Strategy<Value = FactBody> {
         measure().prop_map(FactBody::Measure),
         payout_plan().prop_map(FactBody::PayoutPrepared),
         payout_advance().prop_map(FactBody::PayoutAdvanced),
+        decision().prop_map(FactBody::IdentityDecided),
     ]
 }
 
