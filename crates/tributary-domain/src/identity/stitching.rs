@@ -13,7 +13,7 @@ use crate::ids::EventId;
 pub struct PersonIndex(usize);
 
 /// Who each fact of a cluster belongs to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Stitching {
     persons: Vec<Option<PersonIndex>>,
     labels: HashMap<PersonIndex, EventId>,

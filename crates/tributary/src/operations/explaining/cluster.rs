@@ -2,9 +2,9 @@
 
 use tributary_domain::configuration::Configuration;
 use tributary_domain::fact::{Fact, FactBody, Touch};
-use tributary_domain::identity::{Stitching, stitch};
+use tributary_domain::identity::{Guards, Stitching, stitch};
 use tributary_domain::ids::{EventId, LinkKey};
-use tributary_domain::settlement::{Conversion, DEFAULT_MOST_CUSTOMERS, settle};
+use tributary_domain::settlement::{Conversion, settle};
 use tributary_store::state::{ClusterId, StateError, StateReader};
 
 /// One cluster with what follows from it.
@@ -14,7 +14,7 @@ pub(super) struct Cluster {
     /// Whose each of them is.
     pub(super) stitching: Stitching,
     /// More customers than this on one identifier, and it joins nobody.
-    pub(super) most_customers: u32,
+    pub(super) most_customers: usize,
     /// Its conversions.
     pub(super) conversions: Vec<Conversion>,
 }
@@ -28,11 +28,12 @@ impl Cluster {
         let mut facts: Vec<Fact> = state.cluster(id)?.facts.into_iter().map(|(fact, _)| fact).collect();
         facts.sort_by_key(|fact| (fact.occurred_at, fact.event_id));
         let conversions = settle(&facts, configuration).conversions;
-        let brand = facts.first().and_then(|fact| configuration.brands.get(&fact.brand));
-        let most_customers =
-            brand.map_or(DEFAULT_MOST_CUSTOMERS, |versions| versions.latest().most_customers_per_identifier);
-        let stitching = stitch(&facts.iter().collect::<Vec<_>>(), most_customers);
-        Ok(Self { facts, stitching, most_customers, conversions })
+        let Some(first) = facts.first() else {
+            return Ok(Self { facts, stitching: Stitching::default(), most_customers: 0, conversions });
+        };
+        let guards = Guards::of(configuration, &first.brand);
+        let stitching = stitch(&facts.iter().collect::<Vec<_>>(), &guards);
+        Ok(Self { most_customers: guards.most_customers, stitching, facts, conversions })
     }
 
     /// The place of an event among the facts.

@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 
 use tributary_domain::click_id::ClickId;
-use tributary_domain::fact::{Fact, FactBody, Subject};
-use tributary_domain::identity::{NodeKey, click_node, nodes, transaction_node};
-use tributary_domain::ids::{BrandKey, CommissionId, EventId, SourceKey, SubjectHash, TransactionId};
+use tributary_domain::fact::Fact;
+use tributary_domain::identity::{Identifier, NodeKey, click_node, identifier_node, transaction_node};
+use tributary_domain::ids::{BrandKey, CommissionId, EventId, SubjectHash, TransactionId};
 use tributary_domain::ledger::Entry;
-use tributary_domain::time::Timestamp;
 use tributary_store::keys::SubjectKind;
 use tributary_store::state::{CommissionRow, Payout, StoredFact};
 
@@ -114,7 +113,7 @@ impl Sight<'_> {
         for brand in self.brands() {
             let hash = self.keyring.subject_hash(brand, SubjectKind::Customer, id);
             hashes.insert(hash);
-            keys.extend(customer_node(brand, hash));
+            keys.insert(identifier_node(brand, &Identifier::Customer(hash)));
         }
         let mut own = self.facts_of(keys)?;
         own.retain(|fact| fact.subject.customer.is_some_and(|hash| hashes.contains(&hash)));
@@ -135,18 +134,4 @@ impl Sight<'_> {
         }
         Ok(facts)
     }
-}
-
-/// The identifier of a customer, as the engine connects facts by it.
-fn customer_node(brand: &BrandKey, customer: SubjectHash) -> Vec<NodeKey> {
-    let Ok(source) = SourceKey::parse("explain") else { return Vec::new() };
-    let probe = Fact {
-        event_id: EventId([0; 16]),
-        brand: brand.clone(),
-        source,
-        occurred_at: Timestamp(0),
-        subject: Subject { customer: Some(customer), ..Subject::default() },
-        body: FactBody::Identify,
-    };
-    nodes(&probe, "")
 }

@@ -125,7 +125,7 @@ fn reached(carried: &[Vec<Identifier<'_>>], belongs: &[bool], place: usize) -> V
 
 /// The kinds of identifier of a fact that more customers share than an identifier may.
 fn ignored(cluster: &Cluster, carried: &[Vec<Identifier<'_>>], place: usize) -> Vec<&'static str> {
-    let bound = usize::try_from(cluster.most_customers).unwrap_or(usize::MAX);
+    let bound = cluster.most_customers;
     let joins =
         |each: &&Identifier<'_>| !matches!(each, Identifier::Customer(_) | Identifier::Transaction(..));
     carried[place]
