@@ -1,7 +1,7 @@
 //! `tributary explain`: the whole chain behind an event, click, order, commission, ledger entry or payout, or behind its absence.
 //!
 //! Nothing of it is stored: it is worked out afresh by the same pure settlement that booked it, so it cannot drift from the books. It is a
-//! value first ([`Explanation`]); what a partner may not see is taken out of that value ([`redaction`]), and only then are the causes of an
+//! value first ([`Explanation`]); what a partner may not see is taken out of that value (`redaction`), and only then are the causes of an
 //! absence and the sentences made from it. So neither can tell what the value does not hold.
 
 mod absence;
