@@ -162,11 +162,11 @@ const PLANTED: &[(&str, Stage, Plant)] = &[
                 "conversion",
                 2,
                 &format!(
-                    r#""customer_id":"{customer}","visitor_id":"0","transaction_id":"o-{customer}","value":"9.00""#
+                    r#""customer_id":"{customer}","visitor_id":"kiosk","transaction_id":"o-{customer}","value":"9.00""#
                 ),
             )
         };
-        let click = event("click", 1, r#""visitor_id":"0","link":"a""#);
+        let click = event("click", 1, r#""visitor_id":"kiosk","link":"a""#);
         sent(bench, &[click, order("1"), order("2"), order("3")], "o-1")
     }),
     ("click_unknown", Stage::Joined, |bench| {
