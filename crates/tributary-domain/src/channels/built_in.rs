@@ -4,7 +4,7 @@
 use crate::ids::Channel;
 use crate::tracking::Tracking;
 
-use super::Conditions;
+use super::{ChannelBasis, Classified, Conditions};
 
 /// A rule: the channel, then what may be there.
 struct BuiltIn {
@@ -107,17 +107,40 @@ const RULES: &[BuiltIn] = &[
     },
 ];
 
-/// What carries nothing at all came directly; what carries something that no rule knows was referred by somebody.
+/// The channel of the first rule that is met. What carries nothing at all came directly; what carries something that no rule knows was
+/// referred by somebody.
 pub(super) fn channel(tracking: &Tracking) -> Option<Channel> {
-    let met = RULES.iter().find(|rule| {
-        let conditions = Conditions {
-            click_ids: rule.click_ids,
-            sources: rule.sources,
-            mediums: rule.mediums,
-            referrers: rule.referrers,
-        };
-        conditions.are_met(tracking)
-    });
-    let otherwise = if tracking.tells_channel() { "referral" } else { "direct" };
-    Channel::parse(met.map_or(otherwise, |rule| rule.channel)).ok()
+    Channel::parse(first_met(tracking).map_or_else(|| otherwise(tracking), |rule| rule.channel)).ok()
+}
+
+/// The same, with what decided.
+pub(super) fn classify(tracking: &Tracking) -> Option<Classified> {
+    let channel = channel(tracking)?;
+    Some(match first_met(tracking) {
+        Some(rule) => Classified {
+            channel,
+            basis: ChannelBasis::BuiltInRule,
+            carries: rule.conditions().parameters(tracking),
+        },
+        None => Classified { channel, basis: ChannelBasis::NoRule, carries: Vec::new() },
+    })
+}
+
+fn first_met(tracking: &Tracking) -> Option<&'static BuiltIn> {
+    RULES.iter().find(|rule| rule.conditions().are_met(tracking))
+}
+
+fn otherwise(tracking: &Tracking) -> &'static str {
+    if tracking.tells_channel() { "referral" } else { "direct" }
+}
+
+impl BuiltIn {
+    const fn conditions(&self) -> Conditions<'_, &'static str> {
+        Conditions {
+            click_ids: self.click_ids,
+            sources: self.sources,
+            mediums: self.mediums,
+            referrers: self.referrers,
+        }
+    }
 }

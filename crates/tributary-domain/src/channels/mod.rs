@@ -32,13 +32,16 @@ impl ChannelRule {
     /// Whether a click that carries this meets the rule. A rule without conditions is met by all.
     #[must_use]
     pub fn is_met(&self, tracking: &Tracking) -> bool {
-        let conditions = Conditions {
+        self.conditions().are_met(tracking)
+    }
+
+    fn conditions(&self) -> Conditions<'_, Arc<str>> {
+        Conditions {
             click_ids: &self.click_ids,
             sources: &self.sources,
             mediums: &self.mediums,
             referrers: &self.referrers,
-        };
-        conditions.are_met(tracking)
+        }
     }
 }
 
@@ -64,6 +67,58 @@ impl ChannelRules {
         let own = self.own.iter().find(|rule| rule.is_met(tracking)).map(|rule| rule.channel.clone());
         own.or_else(|| if self.usual { built_in::channel(tracking) } else { None })
     }
+
+    /// The same as [`Self::channel`], with the rule that decided.
+    #[must_use]
+    pub fn classify(&self, tracking: &Tracking) -> Option<Classified> {
+        let own = self.own.iter().enumerate().find(|(_, rule)| rule.is_met(tracking));
+        if let Some((place, rule)) = own {
+            let carries = rule.conditions().parameters(tracking);
+            return Some(Classified {
+                channel: rule.channel.clone(),
+                basis: ChannelBasis::OwnRule(place),
+                carries,
+            });
+        }
+        if self.usual { built_in::classify(tracking) } else { None }
+    }
+}
+
+/// What put a click into its channel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChannelBasis {
+    /// The sender named the channel.
+    Named,
+    /// One of the brand's own rules, by its place among them.
+    OwnRule(usize),
+    /// One of the built-in rules.
+    BuiltInRule,
+    /// No rule fits: what carries anything was referred by somebody, what carries nothing came directly.
+    NoRule,
+}
+
+impl ChannelBasis {
+    /// The published name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Named => "named",
+            Self::OwnRule(_) => "own_rule",
+            Self::BuiltInRule => "built_in_rule",
+            Self::NoRule => "no_rule",
+        }
+    }
+}
+
+/// A click's channel, and why it is that one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Classified {
+    /// The channel.
+    pub channel: Channel,
+    /// What decided.
+    pub basis: ChannelBasis,
+    /// The tracking parameters by which the click met the rule's conditions.
+    pub carries: Vec<&'static str>,
 }
 
 impl Configuration {
@@ -76,6 +131,22 @@ impl Configuration {
         match self.brands.get(brand) {
             Some(versions) => versions.at(at).channels.channel(&touch.tracking),
             None => ChannelRules::default().channel(&touch.tracking),
+        }
+    }
+
+    /// The same as [`Self::channel_of`], with what decided. It is for those who ask why, so it may take longer.
+    #[must_use]
+    pub fn classify(&self, brand: &BrandKey, touch: &Touch, at: Timestamp) -> Option<Classified> {
+        if let Some(channel) = &touch.channel {
+            let basis = ChannelBasis::Named;
+            return Some(Classified { channel: channel.clone(), basis, carries: Vec::new() });
+        }
+        if touch.link.is_some() || touch.partner.is_some() {
+            return None;
+        }
+        match self.brands.get(brand) {
+            Some(versions) => versions.at(at).channels.classify(&touch.tracking),
+            None => ChannelRules::default().classify(&touch.tracking),
         }
     }
 }
@@ -104,6 +175,15 @@ impl<T: AsRef<str>> Conditions<'_, T> {
             && comes_from
             && is_one_of(self.sources, "utm_source")
             && is_one_of(self.mediums, "utm_medium")
+    }
+
+    /// The parameters by which a click that meets the conditions meets them.
+    fn parameters(&self, tracking: &Tracking) -> Vec<&'static str> {
+        let click_id = self.click_ids.iter().copied().find(|name| tracking.get(name).is_some());
+        let source = (!self.sources.is_empty()).then_some("utm_source");
+        let medium = (!self.mediums.is_empty()).then_some("utm_medium");
+        let referrer = (!self.referrers.is_empty()).then_some(REFERRER);
+        [click_id, source, medium, referrer].into_iter().flatten().collect()
     }
 }
 

@@ -103,3 +103,28 @@ fn only_what_names_nobody_is_judged_by_rules() {
     let within = Touch { campaign: Some(CampaignKey::parse("summer").unwrap()), ..paid };
     assert_eq!(of(within).unwrap().as_str(), "paid_search");
 }
+
+#[test]
+fn a_classification_names_the_rule_and_what_met_it() {
+    let own = vec![rule("brand_search", &["gclid", "msclkid"], &["brand"], &[])];
+    for (carries, channel, basis, by) in [
+        (
+            "msclkid=1 utm_source=brand",
+            "brand_search",
+            ChannelBasis::OwnRule(0),
+            &["msclkid", "utm_source"][..],
+        ),
+        ("gclid=1", "paid_search", ChannelBasis::BuiltInRule, &["gclid"]),
+        ("fbclid=1 utm_medium=email", "email", ChannelBasis::BuiltInRule, &["utm_medium"]),
+        ("referrer=t.co", "organic_social", ChannelBasis::BuiltInRule, &["referrer"]),
+        ("utm_source=somebody", "referral", ChannelBasis::NoRule, &[]),
+        ("", "direct", ChannelBasis::NoRule, &[]),
+    ] {
+        let rules = ChannelRules { own: own.clone(), usual: true };
+        let classified = rules.classify(&tracking(carries)).unwrap();
+        assert_eq!((classified.channel.as_str(), classified.basis), (channel, basis), "{carries}");
+        assert_eq!(classified.carries, by, "{carries}");
+        assert_eq!(Some(classified.channel), rules.channel(&tracking(carries)), "{carries}");
+    }
+    assert_eq!(ChannelRules { own, usual: false }.classify(&tracking("gclid=1")), None);
+}

@@ -22,7 +22,9 @@ use crate::time::{Span, Timestamp};
 
 pub use campaign::{Campaign, Tier};
 pub use stand_down::StandDown;
-pub use terms::{BUILT_IN_MODEL, GoalTerms, StatedWindows, TierTerms, Tiers, Windows};
+pub use terms::{
+    BUILT_IN_MODEL, GoalTerms, StatedWindows, TermsLevel, TierTerms, Tiers, WindowLevels, Windows,
+};
 
 /// Versions of one entity, oldest first.
 #[derive(Clone, PartialEq, Debug)]

@@ -2,7 +2,7 @@
 
 use crate::time::Span;
 
-use super::{Brand, Campaign};
+use super::{Brand, Campaign, TermsLevel};
 
 /// Whether partners' touchpoints that come after the cart was opened stand down for whoever brought the customer before.
 ///
@@ -23,7 +23,16 @@ impl StandDown {
     /// What holds for touchpoints of a campaign: its own word, else the brand's.
     #[must_use]
     pub fn of(brand: Option<&Brand>, campaign: Option<&Campaign>) -> Self {
-        let of_campaign = campaign.and_then(|campaign| campaign.stand_down);
-        of_campaign.or_else(|| brand.map(|brand| brand.stand_down)).unwrap_or_default()
+        Self::with_level(brand, campaign).0
+    }
+
+    /// The same as [`Self::of`], with the level that states it.
+    #[must_use]
+    pub fn with_level(brand: Option<&Brand>, campaign: Option<&Campaign>) -> (Self, TermsLevel) {
+        match (campaign.and_then(|campaign| campaign.stand_down), brand) {
+            (Some(rule), _) => (rule, TermsLevel::Campaign),
+            (None, Some(brand)) => (brand.stand_down, TermsLevel::Brand),
+            (None, None) => (Self::default(), TermsLevel::BuiltIn),
+        }
     }
 }

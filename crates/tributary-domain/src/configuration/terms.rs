@@ -17,6 +17,47 @@ use crate::time::{Span, Timestamp};
 
 use super::{Brand, Campaign, Configuration, Partner, Tier};
 
+/// The level of the set-up that states a term.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TermsLevel {
+    /// A goal of a campaign.
+    Goal,
+    /// A partner.
+    Partner,
+    /// A campaign.
+    Campaign,
+    /// A tier of a brand.
+    Tier,
+    /// A brand, for all its campaigns.
+    Brand,
+    /// Nobody states it.
+    BuiltIn,
+}
+
+impl TermsLevel {
+    /// The published name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Goal => "goal",
+            Self::Partner => "partner",
+            Self::Campaign => "campaign",
+            Self::Tier => "tier",
+            Self::Brand => "brand",
+            Self::BuiltIn => "built_in",
+        }
+    }
+}
+
+/// The levels that state the windows of a touchpoint.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct WindowLevels {
+    /// That of the window for clicks and promo codes.
+    pub click: TermsLevel,
+    /// That of the window for impressions.
+    pub view: TermsLevel,
+}
+
 /// How long a touchpoint may earn credit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Windows {
@@ -119,14 +160,35 @@ impl Windows {
         partner: Option<&Partner>,
         goal: &Goal,
     ) -> Self {
+        Self::with_levels(brand, campaign, partner, goal).0
+    }
+
+    /// The same as [`Self::of`], with the level that states each window.
+    #[must_use]
+    pub fn with_levels(
+        brand: Option<&Brand>,
+        campaign: Option<&Campaign>,
+        partner: Option<&Partner>,
+        goal: &Goal,
+    ) -> (Self, WindowLevels) {
         let of_goal = campaign.and_then(|campaign| campaign.goal_terms(goal)).map(|terms| terms.windows);
         let of_partner = partner.map(|partner| partner.windows);
         let of_campaign = campaign.map(|campaign| campaign.windows);
         let of_tier = campaign.zip(brand).map(|(campaign, brand)| brand.tiers.of(campaign.tier).windows);
-        let levels = [of_goal, of_partner, of_campaign, of_tier];
-        let stated = levels.into_iter().flatten().fold(StatedWindows::default(), StatedWindows::or);
+        let levels = [
+            (TermsLevel::Goal, of_goal),
+            (TermsLevel::Partner, of_partner),
+            (TermsLevel::Campaign, of_campaign),
+            (TermsLevel::Tier, of_tier),
+        ];
+        let first = |window: fn(StatedWindows) -> Option<Span>, built_in: Span| {
+            let stated = levels.iter().find_map(|(level, windows)| Some((window((*windows)?)?, *level)));
+            stated.unwrap_or((built_in, TermsLevel::BuiltIn))
+        };
         let built_in = campaign.map_or(NO_CAMPAIGN_WINDOW, |campaign| campaign.tier.click_window());
-        Self { click: stated.click.unwrap_or(built_in), view: stated.view.unwrap_or(BUILT_IN_VIEW_WINDOW) }
+        let (click, of_click) = first(|windows| windows.click, built_in);
+        let (view, of_view) = first(|windows| windows.view, BUILT_IN_VIEW_WINDOW);
+        (Self { click, view }, WindowLevels { click: of_click, view: of_view })
     }
 }
 
@@ -140,14 +202,24 @@ impl Campaign {
     /// The model for conversions of this campaign that reach `goal`.
     #[must_use]
     pub fn model_for<'m>(&'m self, brand: Option<&'m Brand>, goal: &Goal) -> &'m Model {
+        self.model_with_level(brand, goal).0
+    }
+
+    /// The same as [`Self::model_for`], with the level that states it.
+    #[must_use]
+    pub fn model_with_level<'m>(&'m self, brand: Option<&'m Brand>, goal: &Goal) -> (&'m Model, TermsLevel) {
         let of_goal = self.goal_terms(goal).and_then(|terms| terms.model.as_ref());
-        of_goal.unwrap_or_else(|| self.model_without_goal(brand))
+        of_goal.map_or_else(|| self.model_without_goal(brand), |model| (model, TermsLevel::Goal))
     }
 
     /// The model for goals of which the campaign says nothing.
-    fn model_without_goal<'m>(&'m self, brand: Option<&'m Brand>) -> &'m Model {
+    fn model_without_goal<'m>(&'m self, brand: Option<&'m Brand>) -> (&'m Model, TermsLevel) {
         let of_tier = || brand.and_then(|brand| brand.tiers.of(self.tier).model.as_ref());
-        self.model.as_ref().or_else(of_tier).unwrap_or(&BUILT_IN_MODEL)
+        match (&self.model, of_tier()) {
+            (Some(model), _) => (model, TermsLevel::Campaign),
+            (None, Some(model)) => (model, TermsLevel::Tier),
+            (None, None) => (&BUILT_IN_MODEL, TermsLevel::BuiltIn),
+        }
     }
 }
 
@@ -176,8 +248,22 @@ impl Configuration {
         goal: &Goal,
         at: Timestamp,
     ) -> &Model {
+        self.model_with_level(brand, campaign, goal, at).0
+    }
+
+    /// The same as [`Self::model`], with the level that states it.
+    #[must_use]
+    pub fn model_with_level(
+        &self,
+        brand: &BrandKey,
+        campaign: Option<&CampaignKey>,
+        goal: &Goal,
+        at: Timestamp,
+    ) -> (&Model, TermsLevel) {
         let campaign = campaign.and_then(|key| self.campaign(brand, key, at));
-        campaign.map_or(&Model::LastTouch, |campaign| campaign.model_for(self.brand(brand, at), goal))
+        campaign.map_or((&Model::LastTouch, TermsLevel::BuiltIn), |campaign| {
+            campaign.model_with_level(self.brand(brand, at), goal)
+        })
     }
 
     /// Every model that some version of a brand's campaigns has or had for some goal, each once.
@@ -191,7 +277,7 @@ impl Configuration {
         let mut models: Vec<Model> = Vec::new();
         for (_, campaign) in campaigns.flat_map(|(_, versions)| versions.iter()) {
             let of_goals = campaign.goals.iter().filter_map(|terms| terms.model.as_ref());
-            let of_rest = tenants.iter().map(|tenant| campaign.model_without_goal(*tenant));
+            let of_rest = tenants.iter().map(|tenant| campaign.model_without_goal(*tenant).0);
             for model in of_goals.chain(of_rest) {
                 if !models.contains(model) {
                     models.push(model.clone());

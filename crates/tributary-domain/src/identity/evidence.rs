@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::decision::{Identifier, IdentityDecision};
-use super::guards::{Guards, is_placeholder};
+use super::guards::Guards;
 use super::stitching::Worked;
 use crate::fact::{Fact, FactBody};
 use crate::ids::{EventId, SourceKey};
@@ -294,7 +294,7 @@ fn standings(
                 continue;
             }
             let number = numbers.get(&identifier).copied();
-            let reason = match (is_none(&identifier, guards), number) {
+            let reason = match (guards.nobody(&identifier), number) {
                 (Some(reason), _) => reason,
                 (None, Some(number)) => joins(worked, &identifier, number),
                 (None, None) => Reason::IdentifierJoins,
@@ -305,18 +305,6 @@ fn standings(
         }
     }
     standings
-}
-
-/// Why it is no identifier at all.
-fn is_none(identifier: &Identifier, guards: &Guards<'_>) -> Option<Reason> {
-    let (placeholder, ignored) = match identifier {
-        Identifier::Customer(hash) | Identifier::Email(hash) | Identifier::Visitor(hash) => {
-            (guards.is_placeholder(hash), guards.is_ignored(hash))
-        }
-        Identifier::Click(click) => (is_placeholder(click), guards.is_ignored_click(click)),
-    };
-    let ignored = ignored.then_some(Reason::IdentifierIgnored);
-    if placeholder { Some(Reason::IdentifierPlaceholder) } else { ignored }
 }
 
 fn joins(worked: &Worked<'_>, identifier: &Identifier, number: usize) -> Reason {

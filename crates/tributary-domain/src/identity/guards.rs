@@ -6,7 +6,10 @@ use crate::click_id::ClickId;
 use crate::configuration::Configuration;
 use crate::fact::Subject;
 use crate::ids::{BrandKey, SubjectHash};
+use crate::reason::Reason;
 use crate::settlement::DEFAULT_MOST_CUSTOMERS;
+
+use super::decision::Identifier;
 
 /// Facts on one identifier beyond which it joins nobody, unless the brand says otherwise.
 pub const DEFAULT_MOST_FACTS: u32 = 5_000;
@@ -151,6 +154,19 @@ impl<'a> Guards<'a> {
     #[must_use]
     pub fn is_placeholder(&self, hash: &SubjectHash) -> bool {
         self.known.is_some_and(|known| known.placeholders.contains(hash))
+    }
+
+    /// Why an identifier stands for nobody, if it does: as a placeholder, or by the brand's own list.
+    #[must_use]
+    pub fn nobody(&self, identifier: &Identifier) -> Option<Reason> {
+        let (placeholder, ignored) = match identifier {
+            Identifier::Customer(hash) | Identifier::Email(hash) | Identifier::Visitor(hash) => {
+                (self.is_placeholder(hash), self.is_ignored(hash))
+            }
+            Identifier::Click(click) => (is_placeholder(click), self.is_ignored_click(click)),
+        };
+        let ignored = ignored.then_some(Reason::IdentifierIgnored);
+        if placeholder { Some(Reason::IdentifierPlaceholder) } else { ignored }
     }
 
     pub(super) fn is_ignored(&self, hash: &SubjectHash) -> bool {

@@ -27,6 +27,7 @@ use crate::money::{Money, split_by_largest_remainder};
 use crate::reason::Reason;
 use crate::time::Timestamp;
 
+pub use carts::{CartEvidence, CartOpened, carts};
 pub use journeys::{JourneyPeriod, PersonJourney, journeys};
 
 use orders::Order;

@@ -9,6 +9,7 @@ use crate::reason::Reason;
 use crate::time::Timestamp;
 
 use super::Cluster;
+use super::carts::{CartEvidence, CartOpened};
 
 /// What is known of one transaction, as places of facts in order of time.
 #[derive(Default)]
@@ -76,7 +77,7 @@ pub(super) struct Evidence<'a> {
     pub(super) campaign: Option<&'a CampaignKey>,
     pub(super) promo_code: Option<&'a PromoCode>,
     pub(super) named_partner: Option<&'a PartnerKey>,
-    pub(super) cart_opened_at: Option<Timestamp>,
+    pub(super) cart: Option<CartOpened>,
 }
 
 impl<'a> Cluster<'a> {
@@ -103,11 +104,17 @@ impl<'a> Cluster<'a> {
 
     pub(super) fn evidence(&self, deliveries: &[usize]) -> Evidence<'a> {
         let mut evidence = Evidence::default();
-        for action in self.actions(deliveries) {
+        for fact in deliveries.iter().map(|place| self.facts[*place]) {
+            let Some(action) = fact.body.action() else { continue };
             evidence.campaign = evidence.campaign.or(action.campaign.as_ref());
             evidence.promo_code = evidence.promo_code.or(action.promo_code.as_ref());
             evidence.named_partner = evidence.named_partner.or(action.named_partner.as_ref());
-            evidence.cart_opened_at = evidence.cart_opened_at.or(action.cart_opened_at);
+            let stated = action.cart_opened_at.map(|at| CartOpened {
+                at,
+                evidence: CartEvidence::Order,
+                told_by: fact.event_id,
+            });
+            evidence.cart = evidence.cart.or(stated);
         }
         evidence
     }

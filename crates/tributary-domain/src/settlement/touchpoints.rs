@@ -163,7 +163,7 @@ pub(super) fn considered(
             converted_at: at,
             goal: &action.goal,
             only_campaign: evidence.campaign,
-            cart_opened_at: touches.carts.opened_at(cluster, deliveries, evidence),
+            cart_opened_at: touches.carts.opened(cluster, deliveries, evidence).map(|cart| cart.at),
         },
     );
     let refused = verdicts.iter().filter(|verdict| **verdict != Reason::Eligible).count();

@@ -1,6 +1,7 @@
 //! The rules of a set-up as tables: what is read, what is refused with which words, what applying changes.
 
 mod brands;
+mod data_driven;
 
 use tributary_domain::attribution::models::Model;
 use tributary_domain::configuration::{BUILT_IN_MODEL, Configuration, Rate, StandDown, StatedWindows};

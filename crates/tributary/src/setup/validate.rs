@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tributary_domain::attribution::Earner;
 use tributary_domain::attribution::models::{Model, TrainedWeights};
-use tributary_domain::configuration::{Campaign, Link, Partner};
+use tributary_domain::configuration::{Campaign, Link, Partner, Tier};
 use tributary_domain::ids::{BrandKey, PartnerKey, PlanKey, PromoCode};
 
 use super::kinds::{Body, Kind};
 use super::problem::{Place, Problem};
 use super::versions::{History, Id};
+use crate::engine::rollup::label;
 use crate::nearest::nearest;
 
 /// Every problem of a whole set-up.
@@ -21,6 +22,25 @@ pub(super) fn validate(history: &History) -> Vec<Problem> {
         }
     }
     check.problems
+}
+
+/// The tiers as the set-up names them.
+const TIERS: [(&str, Tier); 3] = [
+    ("awareness", Tier::Awareness),
+    ("consideration", Tier::Consideration),
+    ("conversion", Tier::Conversion),
+];
+
+/// Names that a message lists; of many the first.
+fn listed<T: std::fmt::Display>(names: impl IntoIterator<Item = T>) -> String {
+    const MOST: usize = 5;
+    let mut names = names.into_iter();
+    let mut shown: Vec<String> = names.by_ref().take(MOST).map(|name| format!("`{name}`")).collect();
+    match names.count() {
+        0 => {}
+        more => shown.push(format!("{more} more")),
+    }
+    shown.join(", ")
 }
 
 struct Check<'h> {
@@ -40,19 +60,30 @@ impl Check<'_> {
         }
         match body {
             Body::Brand(own) => {
-                let tiers = [&own.tiers.awareness, &own.tiers.consideration, &own.tiers.conversion];
-                self.weights(
-                    &place.field("tiers"),
-                    brand,
-                    tiers.into_iter().filter_map(|terms| terms.model.as_ref()),
-                );
+                let is_newest = self.is_newest(id, body);
+                for (name, tier) in TIERS {
+                    let Some(model) = &own.tiers.of(tier).model else { continue };
+                    let place = place.field("tiers").field(name).field("model");
+                    let partners =
+                        is_newest.then(|| self.promoting(brand, |campaign, _| campaign.tier == tier));
+                    self.data_driven(&place, brand, model, &partners.unwrap_or_default());
+                }
             }
             Body::Plan(_) => {}
             Body::Weights(trained) => self.earners(place, brand, trained),
             Body::Campaign(campaign) => {
                 self.plan(place, brand, campaign.plan.as_ref());
-                let of_goals = campaign.goals.iter().filter_map(|terms| terms.model.as_ref());
-                self.weights(place, brand, campaign.model.iter().chain(of_goals));
+                let is_newest = self.is_newest(id, body);
+                let partners = is_newest.then(|| self.promoting(brand, |_, promoted| promoted == key));
+                let partners = partners.unwrap_or_default();
+                if let Some(model) = &campaign.model {
+                    self.data_driven(&place.field("model"), brand, model, &partners);
+                }
+                for (index, terms) in campaign.goals.iter().enumerate() {
+                    let Some(model) = &terms.model else { continue };
+                    let place = place.field("goals").element(index).field("model");
+                    self.data_driven(&place, brand, model, &partners);
+                }
             }
             Body::Partner(partner) => self.partner(place, brand, key, partner),
             Body::Link(link) => {
@@ -89,11 +120,69 @@ impl Check<'_> {
         }
     }
 
-    /// A data-driven model pays by weights that are there.
-    fn weights<'m>(&mut self, place: &Place, brand: &BrandKey, models: impl Iterator<Item = &'m Model>) {
-        for weights in models.filter_map(Model::trained_weights) {
-            self.refers(&place.field("model"), "weights", Kind::Weights, brand, weights.as_str());
+    /// A data-driven model pays by weights that are there and that know somebody of those whom it is to pay.
+    ///
+    /// Where they know nobody of them, every conversion would be shared equally, or go to other channels alone. A partner
+    /// who came after the training has no weight, and that is as it should be: so one who is known is enough.
+    fn data_driven(
+        &mut self,
+        place: &Place,
+        brand: &BrandKey,
+        model: &Model,
+        partners: &BTreeSet<PartnerKey>,
+    ) {
+        let Some(key) = model.trained_weights() else { return };
+        let place =
+            if matches!(model, Model::CouponFirst { .. }) { place.field("otherwise") } else { place.clone() };
+        if !self.refers(&place, "weights", Kind::Weights, brand, key.as_str()) {
+            return;
         }
+        let Some(Body::Weights(trained)) = self.history.latest(Kind::Weights, brand, key.as_str()) else {
+            return;
+        };
+        let weighs = |partner: &PartnerKey| {
+            trained.of_earner.get(&Earner::Partner(partner.clone())).is_some_and(|weight| *weight > 0)
+        };
+        if partners.is_empty() || partners.iter().any(weighs) {
+            return;
+        }
+        let known: Vec<String> = trained
+            .of_earner
+            .iter()
+            .filter(|(_, weight)| **weight > 0)
+            .map(|(earner, _)| label(earner))
+            .collect();
+        let message = format!(
+            "the weights `{key}` were trained for other channels: they know {}, and none of {}",
+            listed(&known),
+            listed(partners)
+        );
+        let remedy = format!(
+            "train them on a period in which these partners brought traffic (`tributary model train --brand {brand} --key {key}`), or choose another model"
+        );
+        self.problems.push(place.field("weights").problem(message, remedy));
+    }
+
+    /// Whether a version is its entity's newest: what an older one says cannot be mended any more.
+    fn is_newest(&self, (kind, brand, key): &Id, body: &Body) -> bool {
+        self.history.latest(*kind, brand, key).is_some_and(|newest| std::ptr::eq(newest, body))
+    }
+
+    /// The partners whose links promote campaigns of a brand, as the newest versions have it.
+    fn promoting(&self, brand: &BrandKey, meant: impl Fn(&Campaign, &str) -> bool) -> BTreeSet<PartnerKey> {
+        let newest = self.history.iter().filter(|(id, _)| id.1 == *brand);
+        let links = newest.filter_map(|(_, versions)| match versions.last_key_value() {
+            Some((_, Body::Link(link))) => Some(link),
+            _ => None,
+        });
+        let is_meant = |link: &&Link| {
+            let promoted = link.campaign.as_str();
+            match self.history.latest(Kind::Campaign, brand, promoted) {
+                Some(Body::Campaign(campaign)) => meant(campaign, promoted),
+                _ => false,
+            }
+        };
+        links.filter(is_meant).map(|link| link.partner.clone()).collect()
     }
 
     /// Weights of partners that are not set up would never be used; channels need no set-up.

@@ -9,6 +9,7 @@ use tributary_domain::settlement::{Commission, Conversion};
 use super::figures::Amount;
 use super::partners::PartnerMoney;
 use super::words::next;
+use crate::operations::explaining::credit_id;
 
 /// A reason with what happens next.
 pub(super) fn reason(reason: Reason) -> Value {
@@ -23,6 +24,7 @@ pub(super) fn conversion(conversion: &Conversion) -> Value {
         .iter()
         .map(|credit| {
             json!({
+                "id": credit_id(conversion.event_id, credit.touchpoint),
                 "touchpoint": credit.touchpoint.to_string(),
                 "kind": credit.kind.name(),
                 "partner": match &credit.earner { Earner::Partner(partner) => Some(partner.as_str()), Earner::Channel(_) => None },

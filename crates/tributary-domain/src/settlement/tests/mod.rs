@@ -15,7 +15,7 @@ mod reversals;
 mod stand_down;
 mod windows;
 
-use super::{Conversion, Settlement, click_event_id, settle};
+use super::{CartEvidence, CartOpened, Conversion, Settlement, carts, click_event_id, settle};
 use crate::attribution::Earner;
 use crate::attribution::models::Model;
 use crate::channels::ChannelRules;

@@ -180,3 +180,28 @@ fn a_second_delivery_of_the_order_may_bring_the_cart_s_moment() {
     ];
     assert_eq!(considered(&standing_down(), &lines), ["anna eligible", "ben stand_down"]);
 }
+
+#[test]
+fn what_told_of_the_cart_is_named_whatever_the_order_of_facts() {
+    let touches = ["1d click link:a v:1", "1d23h50m click link:b v:1"];
+    let stated = "2d conversion 100.00EUR t:o1 v:1 cart:1d23h45m";
+    let silent = "2d conversion 100.00EUR t:o1 v:1";
+    for (lines, evidence, told_by) in [
+        (&[stated][..], CartEvidence::Order, 0),
+        (&[silent, "2d1s conversion 100.00EUR t:o1 v:1 cart:1d23h45m"], CartEvidence::Order, 1),
+        (&[silent, "1d23h45m qualification goal:cart v:1"], CartEvidence::Cart, 1),
+        (&[silent, "1d23h45m registration goal:checkout v:1"], CartEvidence::Checkout, 1),
+    ] {
+        let all = facts(&[lines, &touches[..]].concat());
+        let (order, told_by) = (all[0].event_id, all[told_by].event_id);
+        let expected = CartOpened { at: time("1d23h45m"), evidence, told_by };
+        let backwards: Vec<Fact> = all.iter().rev().cloned().collect();
+        for given in [&all, &backwards] {
+            let found = carts(given, &standing_down());
+            assert_eq!(found.get(&order), Some(&expected), "{lines:?}");
+        }
+    }
+    assert!(carts(&facts(&[silent, touches[1]]), &standing_down()).is_empty());
+    let too_old = facts(&[silent, "22h qualification goal:cart v:1"]);
+    assert!(!carts(&too_old, &standing_down()).contains_key(&too_old[0].event_id));
+}

@@ -1,7 +1,7 @@
 //! Windows, models and minimum times: which level of the set-up holds.
 
 use super::*;
-use crate::configuration::{GoalTerms, TierTerms};
+use crate::configuration::{GoalTerms, TermsLevel, TierTerms, Windows};
 
 /// The longest click window, in days, that credits anna's click for a first deposit in the campaign `summer`.
 fn longest_window(world: &Configuration) -> i64 {
@@ -38,7 +38,20 @@ fn a_goal_s_window_goes_before_the_partner_s_the_campaign_s_the_tier_s_and_the_b
         let levels: [Option<i64>; 4] =
             std::array::from_fn(|level| (levels & (1 << level) > 0).then_some(days[level]));
         let expected = levels.into_iter().flatten().next().unwrap_or(7);
-        assert_eq!(longest_window(&stated(levels)), expected, "{levels:?}");
+        let world = stated(levels);
+        assert_eq!(longest_window(&world), expected, "{levels:?}");
+        let names = [TermsLevel::Goal, TermsLevel::Partner, TermsLevel::Campaign, TermsLevel::Tier];
+        let level = levels.iter().position(Option::is_some).map_or(TermsLevel::BuiltIn, |place| names[place]);
+        let at = Timestamp(0);
+        let (campaign, anna) = (CampaignKey::parse("summer").unwrap(), PartnerKey::parse("anna").unwrap());
+        let (windows, of) = Windows::with_levels(
+            world.brand(&brand(), at),
+            world.campaign(&brand(), &campaign, at),
+            world.partner(&brand(), &anna, at),
+            &Goal::parse("ftd").unwrap(),
+        );
+        assert_eq!((windows.click, of.click), (Span::days(expected), level), "{levels:?}");
+        assert_eq!(of.view, TermsLevel::BuiltIn);
     }
 }
 

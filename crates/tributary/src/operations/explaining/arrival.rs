@@ -11,6 +11,7 @@ use tributary_store::wire;
 
 use super::answer::{Arrival, ClickNamed};
 use super::cluster::{Cluster, owner_of, touch_of};
+use super::terms::carried;
 use super::{ExplainError, Sight};
 
 /// Newest refused deliveries that are looked through.
@@ -22,6 +23,7 @@ impl Sight<'_> {
         let owner = owner_of(fact, self.configuration);
         let action = fact.body.action();
         let click = fact.subject.click_id.as_ref();
+        let (channel, paid_click) = carried(fact, self.configuration);
         Ok(Arrival {
             event_id: fact.event_id.to_string(),
             kind: fact.body.kind().name().to_owned(),
@@ -34,6 +36,8 @@ impl Sight<'_> {
             outcome: stored.outcome.into(),
             click: click.map(|click| self.click_named(&fact.brand, click, cluster)),
             earner: owner.as_ref().and_then(|owner| owner.earner.clone()),
+            channel,
+            paid_click,
             link: owner.as_ref().and_then(|owner| Some(owner.link?.to_string())),
             campaign: owner
                 .and_then(|owner| owner.campaign)

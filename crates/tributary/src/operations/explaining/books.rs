@@ -1,5 +1,6 @@
 //! Entries in the books and payouts.
 
+use tributary_domain::ids::CommissionId;
 use tributary_domain::ledger::Entry;
 use tributary_domain::money::Money;
 use tributary_store::state::Payout;
@@ -30,11 +31,18 @@ impl Sight<'_> {
         })
     }
 
-    pub(super) fn payout(&self, payout: &Payout) -> Result<PayoutExplained, ExplainError> {
+    /// A payout with its lines; only with one of them, where that was asked for.
+    pub(super) fn payout(
+        &self,
+        payout: &Payout,
+        only: Option<CommissionId>,
+    ) -> Result<PayoutExplained, ExplainError> {
         let plan = &payout.plan;
+        let wanted = || plan.lines.iter().filter(|(id, _)| only.is_none_or(|only| only == *id));
         let mut lines = Vec::new();
-        for (id, minor) in plan.lines.iter().take(LISTED) {
+        for (id, minor) in wanted().take(LISTED) {
             lines.push(PayoutLine {
+                id: format!("{}:{id}", plan.payout.0),
                 commission: id.to_string(),
                 conversion: self.state.commission(*id)?.map(|row| row.conversion.to_string()),
                 amount: Money::new(*minor, plan.currency).into(),
@@ -50,7 +58,7 @@ impl Sight<'_> {
             prepared_at: payout.prepared_at.to_string(),
             stepped_at: payout.stepped_at.to_string(),
             reference: payout.reference.clone(),
-            unlisted: plan.lines.len() - lines.len(),
+            unlisted: wanted().count() - lines.len(),
             lines,
             entries: self.entries_of(&plan.payout.0)?,
         })

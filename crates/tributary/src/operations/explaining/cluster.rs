@@ -1,10 +1,13 @@
 //! The facts that belong together, settled afresh by the pure function that booked them.
 
+use std::collections::BTreeMap;
+
+use tributary_domain::attribution::Touchpoint;
 use tributary_domain::configuration::Configuration;
 use tributary_domain::fact::{Fact, FactBody, Touch};
 use tributary_domain::identity::{Guards, Stitching, stitch};
 use tributary_domain::ids::{EventId, LinkKey};
-use tributary_domain::settlement::{Conversion, settle};
+use tributary_domain::settlement::{CartOpened, Conversion, carts, settle};
 use tributary_store::state::{ClusterId, StateError, StateReader};
 
 /// One cluster with what follows from it.
@@ -13,10 +16,10 @@ pub(super) struct Cluster {
     pub(super) facts: Vec<Fact>,
     /// Whose each of them is.
     pub(super) stitching: Stitching,
-    /// More customers than this on one identifier, and it joins nobody.
-    pub(super) most_customers: usize,
     /// Its conversions.
     pub(super) conversions: Vec<Conversion>,
+    /// When the carts of conversions were opened, by the events that stand for these.
+    pub(super) carts: BTreeMap<EventId, CartOpened>,
 }
 
 impl Cluster {
@@ -28,12 +31,19 @@ impl Cluster {
         let mut facts: Vec<Fact> = state.cluster(id)?.facts.into_iter().map(|(fact, _)| fact).collect();
         facts.sort_by_key(|fact| (fact.occurred_at, fact.event_id));
         let conversions = settle(&facts, configuration).conversions;
-        let Some(first) = facts.first() else {
-            return Ok(Self { facts, stitching: Stitching::default(), most_customers: 0, conversions });
-        };
-        let guards = Guards::of(configuration, &first.brand);
-        let stitching = stitch(&facts.iter().collect::<Vec<_>>(), &guards);
-        Ok(Self { most_customers: guards.most_customers, stitching, facts, conversions })
+        let carts = carts(&facts, configuration);
+        let stitching = facts.first().map_or_else(Stitching::default, |first| {
+            stitch(&facts.iter().collect::<Vec<_>>(), &Guards::of(configuration, &first.brand))
+        });
+        Ok(Self { facts, stitching, conversions, carts })
+    }
+
+    /// The click or impression that a touchpoint is; `None` for one that is known by its id alone.
+    pub(super) fn fact_of(&self, touchpoint: &Touchpoint) -> Option<&Fact> {
+        let wanted = (touchpoint.occurred_at, touchpoint.event_id);
+        let place =
+            self.facts.binary_search_by_key(&wanted, |fact| (fact.occurred_at, fact.event_id)).ok()?;
+        self.facts.get(place)
     }
 
     /// The place of an event among the facts.

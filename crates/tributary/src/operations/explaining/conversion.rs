@@ -6,6 +6,7 @@ use tributary_domain::attribution::{Circumstances, Considered, age, window_of};
 use tributary_domain::configuration::{Configuration, Versions};
 use tributary_domain::ids::EventId;
 use tributary_domain::money::Money;
+use tributary_domain::reason::Reason;
 use tributary_domain::settlement::{Conversion, Credit};
 use tributary_domain::time::{Span, Timestamp};
 
@@ -13,12 +14,18 @@ use super::answer::{
     ConfigurationInForce, ConversionExplained, CreditExplained, Fraud, Rounding, Sharing,
     TouchpointExplained, VersionInForce,
 };
+use super::cluster::Cluster;
 use super::fraction::{Fraction, floor};
+use super::terms::{Terms, carried, cart_explained, model_stated_at};
 use super::{ExplainError, Sight};
 use crate::engine::rollup::label;
 
 impl Sight<'_> {
-    pub(super) fn conversion(&self, conversion: &Conversion) -> Result<ConversionExplained, ExplainError> {
+    pub(super) fn conversion(
+        &self,
+        cluster: &Cluster,
+        conversion: &Conversion,
+    ) -> Result<ConversionExplained, ExplainError> {
         let configuration = self.configuration;
         let commissions = conversion
             .commissions
@@ -31,7 +38,7 @@ impl Sight<'_> {
         }
         entries.sort_by_key(|entry| entry.number);
         let touchpoints =
-            conversion.considered.iter().map(|each| touchpoint(conversion, each, configuration));
+            conversion.considered.iter().map(|each| touchpoint(cluster, conversion, each, configuration));
         Ok(ConversionExplained {
             event_id: conversion.event_id.to_string(),
             kind: conversion.kind.name().to_owned(),
@@ -46,10 +53,11 @@ impl Sight<'_> {
                 .map(|value| Money::new(conversion.refunded, value.currency).into()),
             verdict: conversion.verdict.name(),
             attribution: conversion.reason.into(),
+            cart: cluster.carts.get(&conversion.event_id).map(cart_explained),
             configuration: in_force(conversion, configuration),
             touchpoints: touchpoints.collect(),
             others: Vec::new(),
-            sharing: sharing(conversion),
+            sharing: sharing(conversion, configuration),
             fraud: Fraud {
                 verdict: "not_judged",
                 message: "Fraud is not judged yet: no check was made, so nothing was held back for it.",
@@ -63,6 +71,7 @@ impl Sight<'_> {
 
 /// A touchpoint with its verdict, its age and the window that applied.
 pub(super) fn touchpoint(
+    cluster: &Cluster,
     conversion: &Conversion,
     considered: &Considered,
     configuration: &Configuration,
@@ -79,6 +88,11 @@ pub(super) fn touchpoint(
     };
     let window = window_of(touchpoint, &circumstances);
     let at = touchpoint.occurred_at;
+    let terms = Terms::of_touchpoint(configuration, conversion, touchpoint);
+    let (channel, paid_click) =
+        cluster.fact_of(touchpoint).map_or((None, None), |fact| carried(fact, configuration));
+    let cart = cluster.carts.get(&conversion.event_id);
+    let cart = cart.filter(|_| considered.verdict == Reason::StandDown);
     TouchpointExplained {
         event_id: touchpoint.event_id.to_string(),
         occurred_at: at.to_string(),
@@ -87,17 +101,24 @@ pub(super) fn touchpoint(
         campaign: campaign.map(ToString::to_string),
         link: touchpoint.link.as_ref().map(ToString::to_string),
         click_id: touchpoint.click_id.as_ref().map(|click| click.as_str().to_owned()),
+        channel,
+        paid_click,
         verdict: considered.verdict.into(),
         age_seconds: age(at, conversion.occurred_at).0.div_euclid(Span::SECOND.0),
         window_seconds: window.0 / Span::SECOND.0,
         window_ends_at: at.plus(window).to_string(),
+        window_stated_at: terms.window(touchpoint.kind),
+        minimum_time: terms.minimum_time(touchpoint.kind),
+        stand_down: cart.and_then(|cart| terms.stand_down(at, cart)),
     }
 }
 
 /// One share with its exact fraction.
-pub(super) fn credit(credit: &Credit, value: Option<Money>) -> CreditExplained {
+pub(super) fn credit(conversion: &Conversion, credit: &Credit) -> CreditExplained {
+    let value = conversion.value;
     let exact = value.map(|value| Fraction::of(value.minor, credit.weight, credit.total_weight));
     CreditExplained {
+        id: credit_id(conversion.event_id, credit.touchpoint),
         touchpoint: credit.touchpoint.to_string(),
         earner: label(&credit.earner),
         weight: credit.weight,
@@ -108,7 +129,12 @@ pub(super) fn credit(credit: &Credit, value: Option<Money>) -> CreditExplained {
     }
 }
 
-fn sharing(conversion: &Conversion) -> Option<Sharing> {
+/// The id of a credit: it is stored with its conversion and has no event of its own.
+pub(crate) fn credit_id(conversion: EventId, touchpoint: EventId) -> String {
+    format!("{conversion}:{touchpoint}")
+}
+
+fn sharing(conversion: &Conversion, configuration: &Configuration) -> Option<Sharing> {
     // A customer who is owned brings his owner everything, whatever the model.
     let (model, parameters) = match &conversion.model {
         Some(model) => (model.name(), model.to_string()),
@@ -130,7 +156,8 @@ fn sharing(conversion: &Conversion) -> Option<Sharing> {
         model,
         parameters,
         campaign: conversion.campaign.as_ref().map(ToString::to_string),
-        credits: conversion.credits.iter().map(|each| credit(each, conversion.value)).collect(),
+        stated_at: model_stated_at(configuration, conversion),
+        credits: conversion.credits.iter().map(|each| credit(conversion, each)).collect(),
         rounding,
     })
 }
@@ -143,7 +170,7 @@ fn in_force(conversion: &Conversion, configuration: &Configuration) -> Configura
         versions.push(version(
             "brand",
             brand.as_str(),
-            "windows by tier, customer ownership, channel rules, and how many customers one identifier may join",
+            "windows and models by tier, standing down, customer ownership, channel rules, and how many customers one identifier may join",
             found,
             at,
         ));
@@ -203,10 +230,4 @@ fn version<T>(
         until: until.map(|until| until.to_string()),
         decides,
     }
-}
-
-/// The credit of a touchpoint in a conversion.
-pub(super) fn credit_of(conversion: &Conversion, touchpoint: EventId) -> Option<CreditExplained> {
-    let found = conversion.credits.iter().find(|credit| credit.touchpoint == touchpoint)?;
-    Some(credit(found, conversion.value))
 }

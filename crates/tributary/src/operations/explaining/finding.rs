@@ -18,8 +18,12 @@ pub(super) enum Found {
     Fact(Box<StoredFact>),
     /// A commission line, with the conversion it belongs to.
     Commission(Box<CommissionRow>, Box<StoredFact>),
+    /// A touchpoint of a conversion, by the id of its credit.
+    Credit(Box<StoredFact>, EventId),
     /// A payout.
     Payout(Box<Payout>),
+    /// One line of a payout.
+    PayoutLine(Box<Payout>, CommissionId),
     /// An entry of a brand's books.
     Entry(Box<Entry>),
     /// Nothing that is stored.
@@ -34,6 +38,9 @@ impl Sight<'_> {
         }
         if let Some(entry) = self.entry(id)? {
             return Ok(Found::Entry(Box::new(entry)));
+        }
+        if let Some(part) = self.part(id)? {
+            return Ok(part);
         }
         if let Ok(event) = EventId::parse(id) {
             if let Some(stored) = self.state.fact(event)? {
@@ -50,6 +57,20 @@ impl Sight<'_> {
             None => self.by_customer(id)?,
         };
         Ok(named.map_or(Found::Nothing, |stored| Found::Fact(Box::new(stored))))
+    }
+
+    /// `conversion:touchpoint` or `payout:commission`: what is part of something else and has no id of its own.
+    fn part(&self, id: &str) -> Result<Option<Found>, ExplainError> {
+        let Some((whole, part)) = id.split_once(':') else { return Ok(None) };
+        let Ok(part) = EventId::parse(part) else { return Ok(None) };
+        if let Ok(conversion) = EventId::parse(whole) {
+            let stored = self.state.fact(conversion)?;
+            return Ok(stored.map(|stored| Found::Credit(Box::new(stored), part)));
+        }
+        let payout = self.state.payout(whole)?;
+        let line = CommissionId(part);
+        let payout = payout.filter(|payout| payout.plan.lines.iter().any(|(id, _)| *id == line));
+        Ok(payout.map(|payout| Found::PayoutLine(Box::new(payout), line)))
     }
 
     /// The brands that may be seen, in order of their keys.

@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use tributary_domain::click_id::ClickId;
 use tributary_domain::configuration::Configuration;
 use tributary_domain::fact::Fact;
+use tributary_domain::identity::{self, Guards, IdentityGraph};
 use tributary_domain::ids::{SubjectHash, TransactionId};
+use tributary_domain::reason::Reason;
 
 use super::answer::{Identity, JoinedFact};
 use super::cluster::{Cluster, owner_of};
@@ -56,6 +58,7 @@ pub(super) fn identity(cluster: &Cluster, place: usize, configuration: &Configur
         cluster.facts.iter().map(|fact| identifiers(fact, configuration)).collect();
     let person = cluster.stitching.person(place);
     let own = &carried[place];
+    let ignored = ignored(cluster, &cluster.facts[place], configuration);
     // A person's facts, and what shares an order or click with the fact itself.
     let belongs: Vec<bool> = carried
         .iter()
@@ -70,7 +73,8 @@ pub(super) fn identity(cluster: &Cluster, place: usize, configuration: &Configur
     let mut identity = Identity {
         person: person.and_then(|person| cluster.stitching.label(person)).map(|label| label.to_string()),
         carries: own.iter().map(|each| each.name()).collect(),
-        ignored: ignored(cluster, &carried, place),
+        ignored: ignored.iter().map(|(kind, _)| *kind).collect(),
+        ignored_because: ignored.iter().map(|(_, reason)| (*reason).into()).collect(),
         ..Identity::default()
     };
     let found = reached(&carried, &belongs, place);
@@ -123,20 +127,31 @@ fn reached(carried: &[Vec<Identifier<'_>>], belongs: &[bool], place: usize) -> V
     found
 }
 
-/// The kinds of identifier of a fact that more customers share than an identifier may.
-fn ignored(cluster: &Cluster, carried: &[Vec<Identifier<'_>>], place: usize) -> Vec<&'static str> {
-    let bound = cluster.most_customers;
-    let joins =
-        |each: &&Identifier<'_>| !matches!(each, Identifier::Customer(_) | Identifier::Transaction(..));
-    carried[place]
-        .iter()
-        .filter(joins)
-        .filter(|each| {
-            let holders = cluster.facts.iter().zip(carried).filter(|(_, theirs)| theirs.contains(each));
-            let customers: HashSet<SubjectHash> =
-                holders.filter_map(|(fact, _)| fact.subject.customer).collect();
-            customers.len() > bound
-        })
-        .map(|each| each.name())
-        .collect()
+/// Those identifiers of a fact that join nobody, with the reason.
+fn ignored(cluster: &Cluster, fact: &Fact, configuration: &Configuration) -> Vec<(&'static str, Reason)> {
+    let graph = IdentityGraph::of(&cluster.facts, &Guards::of(configuration, &fact.brand));
+    let carried = identity::Identifier::all_of(&fact.subject);
+    let reason = |identifier: &identity::Identifier| graph.standing(identifier).map(|found| found.reason);
+    let ignored = carried.iter().filter_map(|each| Some((name_of(each), reason(each)?)));
+    ignored.filter(|(_, reason)| joins_nobody(*reason)).collect()
+}
+
+/// Whether an identifier that stands so never leads from one event to another.
+const fn joins_nobody(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::IdentifierPlaceholder
+            | Reason::IdentifierIgnored
+            | Reason::IdentifierOfCrowd
+            | Reason::IdentifierOverrun
+    )
+}
+
+const fn name_of(identifier: &identity::Identifier) -> &'static str {
+    match identifier {
+        identity::Identifier::Customer(_) => "customer_id",
+        identity::Identifier::Email(_) => "email",
+        identity::Identifier::Visitor(_) => "visitor_id",
+        identity::Identifier::Click(_) => "click_id",
+    }
 }

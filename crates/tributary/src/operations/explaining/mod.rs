@@ -1,4 +1,4 @@
-//! `tributary explain`: the whole chain behind an event, click, order, commission, ledger entry or payout, or behind its absence.
+//! `tributary explain`: the whole chain behind an event, click, order, credit, commission, ledger entry or payout, or behind its absence.
 //!
 //! Nothing of it is stored: it is worked out afresh by the same pure settlement that booked it, so it cannot drift from the books. It is a
 //! value first ([`Explanation`]); what a partner may not see is taken out of that value (`redaction`), and only then are the causes of an
@@ -17,21 +17,25 @@ mod identity;
 mod period;
 mod prose;
 mod redaction;
+mod terms;
 #[cfg(test)]
 mod tests;
 
 use thiserror::Error;
+use tributary_domain::attribution::Considered;
 use tributary_domain::configuration::Configuration;
-use tributary_domain::ids::{BrandKey, PartnerKey};
+use tributary_domain::ids::{BrandKey, CommissionId, EventId, PartnerKey};
+use tributary_domain::settlement::Conversion;
 use tributary_domain::time::Timestamp;
 use tributary_store::keys::Keyring;
 use tributary_store::log::{LogError, LogReader};
-use tributary_store::state::{StateError, StateReader, StoredFact};
+use tributary_store::state::{Payout, StateError, StateReader, StoredFact};
 
 pub use self::absence::{Cause, Progress, Stage};
 use self::answer::Use;
 pub use self::answer::{Explanation, Section};
 use self::cluster::{Cluster, touch_of};
+pub(crate) use self::conversion::credit_id;
 use self::finding::Found;
 
 /// Why nothing can be explained.
@@ -94,7 +98,8 @@ impl Viewer {
 }
 
 impl Sight<'_> {
-    /// Explains whatever the id names: event, click, transaction, commission, payout, `#number` of an entry, or a customer's id.
+    /// Explains whatever the id names: event, click, transaction, credit, commission, payout or line of one, `#number` of an entry, or a
+    /// customer's id.
     ///
     /// # Errors
     /// When the store or the log cannot be read.
@@ -121,11 +126,13 @@ impl Sight<'_> {
                 let explanation = self.fact(&stored)?;
                 Ok(Explanation { what: format!("commission of {}", row.line.partner), ..explanation })
             }
+            Found::Credit(stored, touchpoint) => self.credit(&stored, touchpoint),
             Found::Payout(payout) => Ok(Explanation {
                 what: "payout".to_owned(),
-                payout: Some(self.payout(&payout)?),
+                payout: Some(self.payout(&payout, None)?),
                 ..Explanation::default()
             }),
+            Found::PayoutLine(payout, line) => self.payout_line(&payout, line),
             Found::Entry(entry) => {
                 let subject = self.whole_of_subject(&entry.subject)?;
                 let entry = self.entry_explained(&entry)?;
@@ -143,16 +150,50 @@ impl Sight<'_> {
         }
     }
 
-    fn fact(&self, stored: &StoredFact) -> Result<Explanation, ExplainError> {
-        let fact = &stored.fact;
+    /// One touchpoint of a conversion, with what it was credited there.
+    fn credit(&self, stored: &StoredFact, touchpoint: EventId) -> Result<Explanation, ExplainError> {
         let cluster = Cluster::read(self.state, self.configuration, stored.cluster)?;
+        let conversion = cluster.conversions.iter().find(|each| each.event_id == stored.fact.event_id);
+        let used = conversion.and_then(|conversion| self.used(&cluster, conversion, touchpoint));
+        let Some(used) = used else {
+            return Ok(Explanation { what: "nothing".to_owned(), ..Explanation::default() });
+        };
+        let what = if used.credit.is_some() { "credit" } else { "touchpoint" };
+        let whose = used.touchpoint.earner.as_deref().unwrap_or("nobody");
+        let what = format!("{what} of {whose}");
+        let explanation = self.fact_within(stored, &cluster)?;
+        Ok(Explanation { what, uses: vec![used], ..explanation })
+    }
+
+    /// One line of a payout, with the conversion that it is for while it is granted.
+    fn payout_line(&self, payout: &Payout, line: CommissionId) -> Result<Explanation, ExplainError> {
+        let conversion = match self.state.commission(line)? {
+            Some(row) => self.state.fact(row.conversion)?,
+            None => None,
+        };
+        let explanation = conversion.map(|stored| self.fact(&stored)).transpose()?;
+        Ok(Explanation {
+            what: format!("payout line of {}", payout.plan.partner),
+            payout: Some(self.payout(payout, Some(line))?),
+            ..explanation.unwrap_or_default()
+        })
+    }
+
+    fn fact(&self, stored: &StoredFact) -> Result<Explanation, ExplainError> {
+        self.fact_within(stored, &Cluster::read(self.state, self.configuration, stored.cluster)?)
+    }
+
+    fn fact_within(&self, stored: &StoredFact, cluster: &Cluster) -> Result<Explanation, ExplainError> {
+        let fact = &stored.fact;
         let mut explanation = Explanation {
             what: fact.body.kind().name().to_owned(),
-            arrived: Some(self.arrival(stored, &cluster)?),
+            arrived: Some(self.arrival(stored, cluster)?),
             ..Explanation::default()
         };
         let conversion = if touch_of(fact).is_some() {
-            explanation.uses = self.uses(&cluster, stored);
+            let event = fact.event_id;
+            let uses = cluster.conversions.iter().filter_map(|each| self.used(cluster, each, event));
+            explanation.uses = uses.collect();
             let best = explanation.uses.iter().rev().max_by_key(|each| each.credit.is_some());
             best.and_then(|best| {
                 cluster.conversions.iter().find(|each| each.event_id.to_string() == best.conversion)
@@ -163,25 +204,26 @@ impl Sight<'_> {
         let whose =
             conversion.filter(|_| touch_of(fact).is_none()).map_or(fact.event_id, |found| found.event_id);
         explanation.identity =
-            cluster.place(whose).map(|place| identity::identity(&cluster, place, self.configuration));
-        explanation.conversion = conversion.map(|conversion| self.conversion(conversion)).transpose()?;
+            cluster.place(whose).map(|place| identity::identity(cluster, place, self.configuration));
+        explanation.conversion =
+            conversion.map(|conversion| self.conversion(cluster, conversion)).transpose()?;
         Ok(explanation)
     }
 
-    /// The conversions that a touchpoint was considered for.
-    fn uses(&self, cluster: &Cluster, stored: &StoredFact) -> Vec<Use> {
-        let event = stored.fact.event_id;
-        let used = cluster.conversions.iter().filter_map(|conversion| {
-            let considered = conversion.considered.iter().find(|each| each.touchpoint.event_id == event)?;
-            Some(Use {
-                conversion: conversion.event_id.to_string(),
-                goal: conversion.goal.to_string(),
-                transaction: conversion.transaction.as_ref().map(ToString::to_string),
-                occurred_at: conversion.occurred_at.to_string(),
-                touchpoint: conversion::touchpoint(conversion, considered, self.configuration),
-                credit: conversion::credit_of(conversion, event),
-            })
-        });
-        used.collect()
+    /// What became of a touchpoint in a conversion that it was considered for. A promo code and a partner named by the sender are
+    /// both touchpoints by the order's event: then it is the one that was credited.
+    fn used(&self, cluster: &Cluster, conversion: &Conversion, touchpoint: EventId) -> Option<Use> {
+        let is_it = |each: &&Considered| each.touchpoint.event_id == touchpoint;
+        let credited = conversion.credits.iter().find(|credit| credit.touchpoint == touchpoint);
+        let of_kind = |each: &&Considered| credited.is_none_or(|credit| credit.kind == each.touchpoint.kind);
+        let considered = conversion.considered.iter().filter(is_it).find(of_kind)?;
+        Some(Use {
+            conversion: conversion.event_id.to_string(),
+            goal: conversion.goal.to_string(),
+            transaction: conversion.transaction.as_ref().map(ToString::to_string),
+            occurred_at: conversion.occurred_at.to_string(),
+            touchpoint: conversion::touchpoint(cluster, conversion, considered, self.configuration),
+            credit: credited.map(|credit| conversion::credit(conversion, credit)),
+        })
     }
 }

@@ -1,5 +1,9 @@
 //! An explanation as sentences that a creator understands: made from the value alone.
 
+mod words;
+
+pub(super) use self::words::stated_at;
+
 use super::absence::Progress;
 use super::answer::{
     Arrival, CommissionExplained, ConversionExplained, EntryExplained, Explanation, Identity,
@@ -99,6 +103,7 @@ fn arrival(arrived: &Arrival) -> Vec<String> {
     ];
     lines.extend(named.iter().filter_map(|(name, value)| Some(format!("{name} {}.", value.as_ref()?))));
     lines.extend(arrived.value.as_ref().map(|value| format!("Amount {value}.")));
+    lines.extend(words::carried(arrived.channel.as_ref(), arrived.paid_click.as_ref()));
     lines.extend(arrived.tracking.iter().map(|(name, value)| format!("{name} = {value}")));
     if arrived.conflicting_deliveries > 0 {
         lines.push(format!(
@@ -117,12 +122,10 @@ fn person(identity: &Identity) -> Vec<String> {
     if !identity.carries.is_empty() {
         lines.push(format!("It carries: {}.", identity.carries.join(", ")));
     }
-    if !identity.ignored.is_empty() {
-        lines.push(format!(
-            "Too many customers share its {}, so that joins nobody.",
-            identity.ignored.join(", ")
-        ));
-    }
+    let ignored = identity.ignored.iter().zip(&identity.ignored_because);
+    lines.extend(
+        ignored.map(|(kind, why)| format!("Its {kind} joins nobody: {} ({})", why.message, why.code)),
+    );
     for joined in &identity.joined {
         let who = joined.earner.as_ref().map_or_else(String::new, |earner| format!(" of {earner}"));
         let how = match (&joined.through, joined.shares.is_empty()) {
@@ -169,42 +172,34 @@ fn attribution(conversion: &ConversionExplained) -> Vec<String> {
 }
 
 fn considered(conversion: &ConversionExplained) -> Vec<String> {
-    let mut lines: Vec<String> = conversion.touchpoints.iter().map(touchpoint).collect();
+    let mut lines: Vec<String> = conversion.cart.iter().map(words::cart).collect();
+    lines.extend(conversion.touchpoints.iter().flat_map(touchpoint));
     lines.extend(conversion.others.iter().map(|other| format!("Beside it, {other} took part.")));
     lines
 }
 
-fn touchpoint(touchpoint: &TouchpointExplained) -> String {
+fn touchpoint(touchpoint: &TouchpointExplained) -> Vec<String> {
     let who = touchpoint.earner.as_deref().unwrap_or("somebody who is not set up");
     let campaign = touchpoint.campaign.as_ref().map_or_else(String::new, |key| format!(" for {key}"));
     let age = match touchpoint.age_seconds {
-        seconds if seconds < 0 => format!("{} after the conversion", duration(-seconds)),
-        seconds => format!("{} before the conversion", duration(seconds)),
+        seconds if seconds < 0 => format!("{} after the conversion", words::duration(-seconds)),
+        seconds => format!("{} before the conversion", words::duration(seconds)),
     };
-    format!(
-        "{} {} of {who}{campaign}, {age}; it may earn for {} (until {}): {} ({}) [{}]",
+    let mut lines = vec![format!(
+        "{} {} of {who}{campaign}, {age}; it may earn for {} (until {}; {}): {} ({}) [{}]",
         touchpoint.occurred_at,
         touchpoint.kind,
-        duration(touchpoint.window_seconds),
+        words::duration(touchpoint.window_seconds),
         touchpoint.window_ends_at,
+        words::stated_at(&touchpoint.window_stated_at),
         touchpoint.verdict.message,
         touchpoint.verdict.code,
         touchpoint.event_id
-    )
-}
-
-/// Seconds as the two greatest units.
-fn duration(seconds: i64) -> String {
-    let mut rest = seconds;
-    let mut parts = Vec::new();
-    for (unit, name) in [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")] {
-        let count = rest / unit;
-        rest %= unit;
-        if count > 0 && parts.len() < 2 {
-            parts.push(format!("{count} {name}{}", if count == 1 { "" } else { "s" }));
-        }
-    }
-    if parts.is_empty() { "no time".to_owned() } else { parts.join(" ") }
+    )];
+    lines.extend(touchpoint.minimum_time.as_ref().map(words::minimum_time));
+    lines.extend(touchpoint.stand_down.as_ref().map(words::stand_down));
+    lines.extend(words::carried(touchpoint.channel.as_ref(), touchpoint.paid_click.as_ref()));
+    lines
 }
 
 /// What the models do, for people who do not know their names.
@@ -227,8 +222,12 @@ fn model_in_words(model: &str) -> &'static str {
 
 fn shares(sharing: &Sharing, conversion: &ConversionExplained) -> Vec<String> {
     let campaign = sharing.campaign.as_ref().map_or_else(String::new, |key| format!(" of campaign {key}"));
-    let mut lines =
-        vec![format!("Model {}{campaign}: {}.", sharing.parameters, model_in_words(sharing.model))];
+    let mut lines = vec![format!(
+        "Model {}{campaign}: {} ({}).",
+        sharing.parameters,
+        model_in_words(sharing.model),
+        words::stated_at(&sharing.stated_at)
+    )];
     for credit in &sharing.credits {
         let amount = match (&credit.amount, &conversion.value) {
             (Some(amount), Some(value)) => format!(" = {amount} of {value}"),
@@ -242,8 +241,8 @@ fn shares(sharing: &Sharing, conversion: &ConversionExplained) -> Vec<String> {
             _ => String::new(),
         };
         lines.push(format!(
-            "{}: {} of {} parts{amount}{rounded}.",
-            credit.earner, credit.weight, credit.total_weight
+            "{}: {} of {} parts{amount}{rounded}. [{}]",
+            credit.earner, credit.weight, credit.total_weight, credit.id
         ));
     }
     if let (Some(rounding), Some(value)) = (&sharing.rounding, &conversion.value) {
@@ -343,7 +342,7 @@ fn line_list(payout: &PayoutExplained) -> Vec<String> {
     let line = |line: &super::answer::PayoutLine| {
         let conversion =
             line.conversion.as_ref().map_or_else(String::new, |id| format!(" for conversion {id}"));
-        format!("{} from commission {}{conversion}", line.amount, line.commission)
+        format!("{} from commission {}{conversion} [{}]", line.amount, line.commission, line.id)
     };
     let mut lines: Vec<String> = payout.lines.iter().map(line).collect();
     if payout.unlisted > 0 {

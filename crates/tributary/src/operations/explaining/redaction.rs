@@ -4,7 +4,9 @@
 //! that one of his touchpoints was considered for: its event, goal, time, number and how it stands. That somebody else took part he is told
 //! as `another partner` or `another channel`, without number, name or amount. The order's value, and with it the amounts of his credits,
 //! he sees only where a plan of his own pays a percentage of it: then his own commission tells it anyway. What an order says beside that
-//! (tracking, promo code, campaign) he sees where it is his own. Anything that does not concern him is to him as if it were not there.
+//! (tracking, promo code, campaign) he sees where it is his own. Of the terms that decided about his touchpoint he sees the level that
+//! states them, and the entity where it is the brand, himself, or a campaign of his own; of a paid click id its name; of a cart its
+//! moment. Anything that does not concern him is to him as if it were not there.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +14,8 @@ use tributary_domain::configuration::Configuration;
 
 use super::Viewer;
 use super::answer::{
-    Arrival, ConversionExplained, EntryExplained, Explanation, Identity, Rounding, Sharing, Use,
+    Arrival, CartExplained, ConversionExplained, EntryExplained, Explanation, Identity, MinimumTime,
+    PaidClick, Rounding, Sharing, StandDownExplained, StatedAt, TouchpointExplained, Use,
 };
 
 /// The part of an explanation that a partner may see.
@@ -69,27 +72,32 @@ impl Eyes<'_> {
         {
             return None;
         }
-        if let Some(payout) = &whole.payout {
-            return (payout.partner == self.key).then(|| Explanation {
+        if whole.payout.as_ref().is_some_and(|payout| payout.partner != self.key) {
+            return None;
+        }
+        let of_payout = || {
+            whole.payout.as_ref().map(|payout| Explanation {
                 what: whole.what.clone(),
                 payout: Some(payout.clone()),
                 entry: whole.entry.clone(),
                 ..Explanation::default()
-            });
-        }
-        if let Some(partner) = whole.what.strip_prefix("commission of ")
-            && partner != self.key
-        {
+            })
+        };
+        let whose = ["commission of ", "credit of ", "touchpoint of "]
+            .iter()
+            .find_map(|part| whole.what.strip_prefix(part));
+        if whose.is_some_and(|whose| whose != self.key) {
             return None;
         }
-        let arrived = whole.arrived.as_ref()?;
+        // A payout, or a line of one whose conversion grants nothing any more, stands alone.
+        let Some(arrived) = whole.arrived.as_ref() else { return of_payout() };
         let is_touch = matches!(arrived.kind.as_str(), "click" | "impression");
         if is_touch && !self.is_own(arrived.earner.as_ref()) {
             return None;
         }
         let conversion = whole.conversion.as_ref().and_then(|found| self.conversion(found));
         if !is_touch && conversion.is_none() {
-            return None;
+            return of_payout();
         }
         let visible = self.visible_events(whole, conversion.as_ref());
         Some(Explanation {
@@ -97,6 +105,7 @@ impl Eyes<'_> {
             arrived: self.arrival(arrived, is_touch, conversion.as_ref(), &visible),
             identity: whole.identity.as_ref().map(|identity| identity_of(identity, &visible)),
             uses: whole.uses.iter().map(|each| self.used(each, whole)).collect(),
+            payout: whole.payout.clone(),
             entry: whole.entry.as_ref().map(|entry| caused(entry, &visible)),
             conversion,
             ..Explanation::default()
@@ -143,6 +152,8 @@ impl Eyes<'_> {
         let mut seen = whole.clone();
         let may_value = self.may_see_value(whole);
         seen.touchpoints.retain(|each| self.is_own(each.earner.as_ref()));
+        seen.touchpoints = seen.touchpoints.iter().map(|each| self.touchpoint(each)).collect();
+        seen.cart = seen.cart.map(without_event);
         seen.commissions.retain(|line| line.partner == self.key);
         for line in seen.commissions.iter_mut().filter(|line| line.rule != "percentage") {
             // A fixed amount says nothing of the order.
@@ -199,6 +210,7 @@ impl Eyes<'_> {
         if !own_campaign {
             seen.campaign = None;
         }
+        seen.stated_at = self.stated_at(&whole.stated_at, None);
         // Parameters may name trained weights, which are the operator's.
         if !own_campaign || whole.model == "data_driven" {
             seen.parameters = whole.model.to_owned();
@@ -223,8 +235,42 @@ impl Eyes<'_> {
         seen
     }
 
-    fn used(&self, whole: &Use, explanation: &Explanation) -> Use {
+    /// A touchpoint of his own. Of what the order itself says (a partner named with it) only his own campaigns are his.
+    fn touchpoint(&self, whole: &TouchpointExplained) -> TouchpointExplained {
         let mut seen = whole.clone();
+        if whole.kind == "named" {
+            seen.campaign = seen.campaign.filter(|key| self.own.campaigns.contains(key));
+        }
+        let campaign = seen.campaign.as_deref();
+        seen.channel = None;
+        seen.paid_click = seen.paid_click.map(|paid| PaidClick { value: None, ..paid });
+        seen.window_stated_at = self.stated_at(&whole.window_stated_at, campaign);
+        seen.minimum_time = seen.minimum_time.map(|minimum| {
+            let stated_at = self.stated_at(&minimum.stated_at, campaign);
+            MinimumTime { stated_at, ..minimum }
+        });
+        seen.stand_down = seen.stand_down.map(|stood| StandDownExplained {
+            cart: without_event(stood.cart),
+            stated_at: self.stated_at(&stood.stated_at, campaign),
+            ..stood
+        });
+        seen
+    }
+
+    /// Who states a term, where that is his brand, himself, his own campaign or that of his touchpoint; else the level alone.
+    fn stated_at(&self, whole: &StatedAt, campaign: Option<&str>) -> StatedAt {
+        let key = whole.key.as_deref();
+        let may_know = match (whole.kind, key) {
+            (Some("brand"), _) => true,
+            (Some("partner"), Some(key)) => key == self.key,
+            (Some("campaign"), Some(key)) => campaign == Some(key) || self.own.campaigns.contains(key),
+            _ => false,
+        };
+        if may_know { whole.clone() } else { whole.level_alone() }
+    }
+
+    fn used(&self, whole: &Use, explanation: &Explanation) -> Use {
+        let mut seen = Use { touchpoint: self.touchpoint(&whole.touchpoint), ..whole.clone() };
         let shown = explanation.conversion.as_ref().filter(|found| found.event_id == whole.conversion);
         if !shown.is_some_and(|conversion| self.may_see_value(conversion))
             && let Some(credit) = &mut seen.credit
@@ -244,6 +290,8 @@ impl Eyes<'_> {
         let mut seen = whole.clone();
         seen.log_record = None;
         seen.conflicting_deliveries = 0;
+        seen.channel = None;
+        seen.paid_click = seen.paid_click.map(|paid| PaidClick { value: None, ..paid });
         if is_touch {
             return Some(seen);
         }
@@ -282,6 +330,11 @@ fn identity_of(whole: &Identity, visible: &BTreeSet<String>) -> Identity {
         }
     }
     seen
+}
+
+/// The cart's moment is told, not the customer's event that tells it.
+fn without_event(cart: CartExplained) -> CartExplained {
+    CartExplained { event_id: None, ..cart }
 }
 
 /// An entry without the event that caused it, unless the partner knows that event.

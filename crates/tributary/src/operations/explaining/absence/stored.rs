@@ -4,6 +4,7 @@ use tributary_domain::time::Timestamp;
 
 use super::super::answer::{Arrival, ConversionExplained, Explanation, Identity, TouchpointExplained, Use};
 use super::{Cause, Progress, Stage, money};
+use crate::operations::explaining::prose::stated_at as stated_by;
 
 /// How far a stored event got.
 pub(super) fn progress(explanation: &Explanation, now: Timestamp) -> Option<Progress> {
@@ -19,6 +20,10 @@ pub(super) fn progress(explanation: &Explanation, now: Timestamp) -> Option<Prog
         return of_touchpoint(arrived?, explanation, now);
     }
     let conversion = explanation.conversion.as_ref()?;
+    // One touchpoint of it was asked for, by the id of its credit.
+    if let Some(used) = explanation.uses.first() {
+        return of_uses(used.touchpoint.earner.as_deref(), explanation, now);
+    }
     Some(of_conversion(conversion, arrived, explanation.identity.as_ref(), now))
 }
 
@@ -93,14 +98,21 @@ fn awaiting(arrived: &Arrival) -> Vec<Cause> {
 }
 
 fn of_touchpoint(arrived: &Arrival, explanation: &Explanation, now: Timestamp) -> Option<Progress> {
+    if explanation.uses.is_empty() {
+        let causes = unused(arrived, explanation.identity.as_ref());
+        return Some(Progress::stopped(Stage::Considered, causes));
+    }
+    of_uses(arrived.earner.as_deref(), explanation, now)
+}
+
+/// How far a touchpoint got that conversions looked at.
+fn of_uses(earner: Option<&str>, explanation: &Explanation, now: Timestamp) -> Option<Progress> {
     let credited = explanation.uses.iter().rev().find(|each| each.credit.is_some());
     if credited.is_some() {
         let conversion = explanation.conversion.as_ref()?;
-        return Some(money::of_credits(conversion, arrived.earner.as_deref(), now));
+        return Some(money::of_credits(conversion, earner, now));
     }
-    let Some(newest) = explanation.uses.last() else {
-        return Some(Progress::stopped(Stage::Considered, unused(arrived, explanation.identity.as_ref())));
-    };
+    let newest = explanation.uses.last()?;
     if newest.touchpoint.verdict.code == "eligible" {
         let cause = Cause::new(
             "model_gives_nothing",
@@ -119,8 +131,11 @@ fn of_touchpoint(arrived: &Arrival, explanation: &Explanation, now: Timestamp) -
 fn unused(arrived: &Arrival, identity: Option<&Identity>) -> Vec<Cause> {
     let mut causes = Vec::new();
     let kinds = identity.map_or_else(String::new, |identity| identity.carries.join(", "));
-    if let Some(identity) = identity.filter(|identity| !identity.ignored.is_empty()) {
-        causes.push(shared(identity));
+    if let Some(identity) = identity {
+        causes.extend(ignored(identity));
+        if nothing_joins(identity) {
+            return causes;
+        }
     }
     if arrived.earner.is_none() && arrived.link.is_some() {
         causes.push(
@@ -150,13 +165,45 @@ fn unused(arrived: &Arrival, identity: Option<&Identity>) -> Vec<Cause> {
     causes
 }
 
-fn shared(identity: &Identity) -> Cause {
-    Cause::new(
-        "identifier_shared",
-        "An identifier is used by more customers than one identifier may join, so it joins nobody.",
-        "Send an identifier of the person's own. A wrong constant, such as `0`, is often the reason; `most_customers_per_identifier` is the bound.",
-    )
-    .with(format!("Shared by too many: {}.", identity.ignored.join(", ")))
+/// One cause for each reason for which identifiers join nobody.
+fn ignored(identity: &Identity) -> Vec<Cause> {
+    let each = identity.ignored.iter().zip(&identity.ignored_because);
+    distinct(each.map(|(kind, why)| joins_nobody(kind, why.code)).collect())
+}
+
+fn joins_nobody(kind: &str, code: &str) -> Cause {
+    match code {
+        "identifier_placeholder" => Cause::new(
+            "identifier_placeholder",
+            "What stands where an identifier should be is a placeholder, such as `0` or `undefined`, so it joins nobody.",
+            "Send the person's own identifier, or leave the field out. A variable that was never filled in is often the reason.",
+        )
+        .with(format!("A placeholder: {kind}.")),
+        "identifier_ignored" => Cause::new(
+            "identifier_ignored",
+            "The brand's `ignored_identifiers` names an identifier of it, so that joins nobody.",
+            "Take it out of `ignored_identifiers` if it is a real person's; it is settled again.",
+        )
+        .with(format!("Ignored: {kind}.")),
+        "identifier_overrun" => Cause::new(
+            "identifier_overrun",
+            "More events carry an identifier than one identifier may join, so it joins nobody any more.",
+            "Look at who sends it: a test or a machine is often the reason; `most_facts_per_identifier` is the bound.",
+        )
+        .with(format!("Carried by too many events: {kind}.")),
+        _ => Cause::new(
+            "identifier_shared",
+            "An identifier is used by more customers than one identifier may join, so it joins nobody.",
+            "Send an identifier of the person's own. A wrong constant, such as a cashier's id, is often the reason; `most_customers_per_identifier` is the bound.",
+        )
+        .with(format!("Shared by too many: {kind}.")),
+    }
+}
+
+/// Whether it carries identifiers of a person, and none of them joins anybody.
+fn nothing_joins(identity: &Identity) -> bool {
+    let mut personal = identity.carries.iter().filter(|kind| **kind != "transaction_id").peekable();
+    personal.peek().is_some() && personal.all(|kind| identity.ignored.contains(kind))
 }
 
 fn of_conversion(
@@ -165,6 +212,9 @@ fn of_conversion(
     identity: Option<&Identity>,
     now: Timestamp,
 ) -> Progress {
+    if conversion.attribution.code == "test_account" {
+        return Progress::stopped(Stage::Eligible, vec![test_account()]);
+    }
     if conversion.touchpoints.is_empty() && conversion.others.is_empty() {
         return without_touchpoint(arrived, identity);
     }
@@ -184,6 +234,14 @@ fn of_conversion(
     listed.sort_by_key(|each| order_of(each.verdict.code));
     let causes = listed.into_iter().map(|each| refused(each, &conversion.occurred_at)).collect();
     Progress::stopped(Stage::Eligible, distinct(causes))
+}
+
+fn test_account() -> Cause {
+    Cause::new(
+        "test_account",
+        "The customer is one of the brand's test accounts, so nobody earns by it.",
+        "Take him out of the brand's `test_customers` if he is real; it is settled again.",
+    )
 }
 
 /// What a customer did at the order itself speaks louder than what lies weeks back.
@@ -220,8 +278,9 @@ fn without_touchpoint(arrived: Option<&Arrival>, identity: Option<&Identity>) ->
         ),
         _ => {}
     }
-    if !identity.ignored.is_empty() {
-        causes.push(shared(identity));
+    causes.extend(ignored(identity));
+    if nothing_joins(identity) {
+        return Progress::stopped(Stage::Joined, causes);
     }
     let personal = identity.carries.iter().any(|kind| *kind != "transaction_id");
     if !personal {
@@ -296,12 +355,28 @@ fn refused(touchpoint: &TouchpointExplained, converted_at: &str) -> Cause {
         _ => touchpoint.verdict.hint,
     };
     let who = touchpoint.earner.as_ref().map_or_else(String::new, |earner| format!(" of {earner}"));
+    if code == "test_account" {
+        return test_account();
+    }
     let mut cause = Cause::new(code, touchpoint.verdict.message, remedy).with(format!(
         "The {}{who} is of {}, the conversion of {converted_at}.",
         touchpoint.kind, touchpoint.occurred_at
     ));
     if code == "outside_window" {
-        cause = cause.with(format!("Its window ended at {}.", touchpoint.window_ends_at));
+        let stated = stated_by(&touchpoint.window_stated_at);
+        cause = cause.with(format!("Its window ended at {}; it is {stated}.", touchpoint.window_ends_at));
+    }
+    if let Some(minimum) = touchpoint.minimum_time.as_ref().filter(|_| code == "too_close_to_conversion") {
+        let stated = stated_by(&minimum.stated_at);
+        cause =
+            cause.with(format!("It had to be at least {} seconds old; that is {stated}.", minimum.seconds));
+    }
+    if let Some(stood) = &touchpoint.stand_down {
+        let stated = stated_by(&stood.stated_at);
+        cause = cause.with(format!(
+            "The cart was opened at {} (told by: {}); it came {} seconds later, within the {} seconds of the rule, which is {stated}.",
+            stood.cart.opened_at, stood.cart.told_by, stood.seconds_after_cart, stood.within_seconds
+        ));
     }
     cause
 }

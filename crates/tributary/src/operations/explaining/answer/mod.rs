@@ -1,12 +1,16 @@
 //! The shape of an explanation, as it is published: field names and codes are stable. `docs/explain.md` describes it.
 
 mod money;
+mod terms;
 
 use serde::Serialize;
 use tributary_domain::money::Money;
 
 pub(super) use self::money::{
     CommissionExplained, EntryExplained, PayoutExplained, PayoutLine, PayoutNamed, Unpaid,
+};
+pub(super) use self::terms::{
+    CartExplained, ChannelExplained, MinimumTime, PaidClick, StandDownExplained, StatedAt,
 };
 use super::absence::Progress;
 
@@ -105,6 +109,12 @@ pub struct Arrival {
     /// Whose touchpoint it is: a partner's key or `@channel`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earner: Option<String>,
+    /// Why it is of its channel, where it is no partner's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelExplained>,
+    /// The id by which a platform sold this click.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paid_click: Option<PaidClick>,
     /// The link followed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
@@ -178,9 +188,12 @@ pub struct Identity {
     pub person: Option<String>,
     /// The kinds of identifier that the event itself carries.
     pub carries: Vec<&'static str>,
-    /// Those of them that too many customers share, so that they join nobody.
+    /// Those of them that join nobody.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<&'static str>,
+    /// Why each of these joins nobody, in the same order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ignored_because: Vec<Verdict>,
     /// Other events of the same person or order, and what joined each.
     pub joined: Vec<JoinedFact>,
     /// How many more there are.
@@ -252,6 +265,9 @@ pub struct ConversionExplained {
     pub verdict: &'static str,
     /// How attribution ended.
     pub attribution: Verdict,
+    /// When the cart of the order was opened, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cart: Option<CartExplained>,
     /// The set-up that decided.
     pub configuration: ConfigurationInForce,
     /// The touchpoints considered, oldest first.
@@ -322,6 +338,12 @@ pub struct TouchpointExplained {
     /// Its click id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub click_id: Option<String>,
+    /// Why it is of its channel, where it is no partner's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<ChannelExplained>,
+    /// The id by which a platform sold this click.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paid_click: Option<PaidClick>,
     /// Why it took part or did not.
     pub verdict: Verdict,
     /// Seconds from the touchpoint to the conversion; negative when it came later.
@@ -330,6 +352,14 @@ pub struct TouchpointExplained {
     pub window_seconds: i64,
     /// The last moment at which a conversion would have counted for it.
     pub window_ends_at: String,
+    /// Who states this window.
+    pub window_stated_at: StatedAt,
+    /// How old it had to be, where its campaign says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_time: Option<MinimumTime>,
+    /// Why it stood down, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stand_down: Option<StandDownExplained>,
 }
 
 /// How a value was shared.
@@ -342,6 +372,8 @@ pub struct Sharing {
     /// The campaign whose model it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub campaign: Option<String>,
+    /// Who states the model; of a customer who is owned, who states the ownership.
+    pub stated_at: StatedAt,
     /// The shares.
     pub credits: Vec<CreditExplained>,
     /// How it was rounded; absent without a value.
@@ -352,6 +384,8 @@ pub struct Sharing {
 /// One share.
 #[derive(Debug, Serialize, Clone)]
 pub struct CreditExplained {
+    /// Its id, which can be asked for: the conversion's event and the touchpoint's, with `:` between them.
+    pub id: String,
     /// The touchpoint's event.
     pub touchpoint: String,
     /// A partner's key or `@channel`.

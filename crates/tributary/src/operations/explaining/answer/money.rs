@@ -135,6 +135,8 @@ pub struct PayoutExplained {
 /// One line of a payout.
 #[derive(Debug, Serialize, Clone)]
 pub struct PayoutLine {
+    /// Its id, which can be asked for: the payout and the commission line, with `:` between them.
+    pub id: String,
     /// The commission line.
     pub commission: String,
     /// The conversion that it is for, while it is granted.

@@ -2,7 +2,9 @@
 
 mod absences;
 mod chains;
+mod planted;
 mod redaction;
+mod terms;
 
 use serde_json::Value;
 

@@ -9,6 +9,7 @@ use tributary_domain::settlement::Conversion;
 use tributary_store::state::ConversionFilter;
 
 use super::{json, told, told_to};
+use crate::operations::explaining::credit_id;
 use crate::operations::payout::{advance, prepare};
 use crate::workbench::{NOW, Workbench};
 
@@ -16,20 +17,29 @@ const PARTNERS: [&str; 3] = ["anna", "ben", "cora"];
 
 /// Anna is paid a percentage, the others fixed amounts; everybody runs a campaign of his own and one together.
 const SET_UP: &str = "
-brands: [{key: acme, currency: EUR}]
+brands:
+- key: acme
+  currency: EUR
+  stand_down: {after: cart, within: 2h}
+  tiers: {awareness: {model: linear}}
+  channels: {rules: [{channel: own-network, click_ids: [gclid]}]}
 plans:
 - {key: plan-anna, approves_automatically: true, rules: [{goal: purchase, pays: '10%'}]}
 - {key: plan-ben, approves_automatically: true, rules: [{goal: purchase, pays: '17.31 EUR'}]}
 - {key: plan-cora, rules: [{goal: purchase, pays: '23.57 EUR'}]}
 campaigns:
-- {key: common, tier: awareness, destination: 'https://acme.example/', model: linear}
-- {key: solo-anna, tier: awareness, destination: 'https://acme.example/', model: linear}
-- {key: solo-ben, tier: awareness, destination: 'https://acme.example/', model: last_touch}
-- {key: solo-cora, tier: conversion, destination: 'https://acme.example/', model: {kind: weighted_last_touch, last_share: '61.3%'}}
+- {key: common, tier: awareness, destination: 'https://acme.example/', minimum_time: 7s}
+- {key: solo-anna, tier: awareness, destination: 'https://acme.example/', model: linear, minimum_time: 6107s}
+- {key: solo-ben, tier: awareness, destination: 'https://acme.example/', model: last_touch, stand_down: {after: cart, within: 6007s}}
+- key: solo-cora
+  tier: conversion
+  destination: 'https://acme.example/'
+  model: {kind: weighted_last_touch, last_share: '61.3%'}
+  goals: [{goal: purchase, model: first_touch, windows: {click: 26d}}]
 partners:
-- {key: anna, kind: creator, plan: plan-anna}
-- {key: ben, kind: affiliate, plan: plan-ben}
-- {key: cora, kind: affiliate, plan: plan-cora}
+- {key: anna, kind: creator, plan: plan-anna, windows: {click: 27d}}
+- {key: ben, kind: affiliate, plan: plan-ben, windows: {click: 25d}, effective_from: 2026-02-11T01:02:03Z}
+- {key: cora, kind: affiliate, plan: plan-cora, windows: {click: 29d}}
 links:
 - {key: link-anna, partner: anna, campaign: common, promo_code: CODE-ANNA}
 - {key: link-ben, partner: ben, campaign: common, promo_code: CODE-BEN}
@@ -40,10 +50,46 @@ links:
 sources: [{key: shop, secrets: ['0123456789abcdef'], default_currency: EUR}]
 ";
 
+/// What belongs to the operator alone: other channels, how they are told apart, and what their clicks carry.
+const OF_THE_OPERATOR: [&str; 5] = ["own-network", "gclid", "gclid-of-somebody", "gclid-of", "own_rule"];
+
 /// One thing that happens: what, by whom, to which customer, on which day.
 type Happening = (u8, usize, u8, u32);
 
-/// The event of a happening; `number` makes orders and amounts distinct.
+/// The events of a happening; `number` makes orders and amounts distinct.
+fn events(&(what, who, customer, day): &Happening, number: usize) -> Vec<String> {
+    if what < LATE {
+        return vec![event(&(what, who, customer, day), number)];
+    }
+    let (partner, minute) = (PARTNERS[who], number % 60);
+    let head = |second: u32| {
+        format!(
+            r#""timestamp":"2026-03-{day:02}T10:{minute:02}:{second:02}Z","event_id":"l-{number}-{second}","customer_id":"c-{customer}""#
+        )
+    };
+    let value = format!(
+        r#""transaction_id":"o-{number}","value":"{}.{:02}""#,
+        2_013 + 17 * number,
+        (number * 7) % 100
+    );
+    // The cart is told by an event, or by the order itself.
+    let (cart, opened_at) = match what {
+        LATE => {
+            (Some(format!(r#"{{"event_type":"qualification","goal":"cart",{}}}"#, head(1))), String::new())
+        }
+        _ => (None, format!(r#","cart_opened_at":"2026-03-{day:02}T10:{minute:02}:01Z""#)),
+    };
+    let click = format!(
+        r#"{{"event_type":"click","link":"only-{partner}","fbclid":"fb-{partner}-123456789",{}}}"#,
+        head(20)
+    );
+    let order = format!(r#"{{"event_type":"conversion",{value}{opened_at},{}}}"#, head(40));
+    cart.into_iter().chain([click, order]).collect()
+}
+
+/// From here on happenings are late clicks: a cart, a click after it, and the order.
+const LATE: u8 = 14;
+
 fn event(&(what, who, customer, day): &Happening, number: usize) -> String {
     let who = PARTNERS[who];
     let upper = who.to_uppercase();
@@ -61,6 +107,8 @@ fn event(&(what, who, customer, day): &Happening, number: usize) -> String {
         2 => ("click", format!(r#"{person},"link":"only-{who}","sub1":"sub-{who}""#)),
         3 => ("impression", format!(r#"{person},"link":"link-{who}""#)),
         4 => ("click", format!(r#"{person},"channel":"email""#)),
+        12 => ("click", format!(r#"{person},"gclid":"gclid-of-somebody""#)),
+        13 => ("click", format!(r#"{person},"link":"link-{who}","fbclid":"fb-{who}-123456789""#)),
         5 | 6 => ("conversion", format!(r#"{person},{value},"sub2":"sub-{who}""#)),
         7 => ("conversion", format!(r#"{person},{value},"promo_code":"CODE-{upper}""#)),
         8 => ("conversion", format!(r#"{value},"partner":"{who}""#)),
@@ -72,7 +120,7 @@ fn event(&(what, who, customer, day): &Happening, number: usize) -> String {
 }
 
 fn happenings() -> impl Strategy<Value = Vec<Happening>> {
-    proptest::collection::vec((0_u8..12, 0_usize..3, 0_u8..3, 1_u32..28), 4..40)
+    proptest::collection::vec((0_u8..16, 0_usize..3, 0_u8..3, 1_u32..28), 4..40)
 }
 
 /// Every text and number, cut where no key, id or amount goes on.
@@ -102,9 +150,17 @@ struct Belongings {
 }
 
 fn belongings(partner: &str, conversions: &[Conversion], whole: &[Value]) -> Belongings {
-    let names =
-        ["{}", "link-{}", "only-{}", "solo-{}", "plan-{}", "sub-{}"].map(|form| form.replace("{}", partner));
+    let names = ["{}", "link-{}", "only-{}", "solo-{}", "plan-{}", "sub-{}", "fb-{}-123456789"]
+        .map(|form| form.replace("{}", partner));
     let mut own = Belongings { names: names.into(), ..Belongings::default() };
+    own.names.insert(format!("fb-{partner}-123456789").chars().take(8).collect());
+    // His windows, minimum time, rule for late clicks and version, as the set-up states them for him alone.
+    let terms: &[&str] = match partner {
+        "anna" => &["2332800", "6107"],
+        "ben" => &["2160000", "6007", "2026-02-11T01"],
+        _ => &["2246400", "2505600"],
+    };
+    own.names.extend(terms.iter().map(|term| (*term).to_owned()));
     own.names.insert(format!("CODE-{}", partner.to_uppercase()));
     for line in conversions.iter().flat_map(|conversion| &conversion.commissions) {
         if line.partner.as_str() == partner {
@@ -145,9 +201,15 @@ fn ids(bench: &Workbench) -> Vec<String> {
         ids.extend(stored.fact.body.transaction().map(|number| number.as_str().to_owned()));
     }
     for (_, conversion) in state.conversions(&ConversionFilter::default(), None, 1_000).unwrap() {
+        let credits = conversion.credits.iter().map(|credit| credit.touchpoint);
+        let touchpoints = credits.map(|touchpoint| credit_id(conversion.event_id, touchpoint));
+        ids.extend(touchpoints);
         ids.extend(conversion.commissions.iter().map(|line| line.id.to_string()));
     }
-    ids.extend(state.payouts(None, 1_000).unwrap().iter().map(|payout| payout.plan.payout.0.to_string()));
+    for payout in state.payouts(None, 1_000).unwrap() {
+        ids.push(payout.plan.payout.0.to_string());
+        ids.extend(payout.plan.lines.iter().map(|(line, _)| format!("{}:{line}", payout.plan.payout.0)));
+    }
     let entries = state.entries(&Workbench::brand(), 0, 1_000).unwrap();
     ids.extend(entries.iter().map(|entry| format!("acme#{}", entry.number)));
     for partner in PARTNERS {
@@ -159,7 +221,7 @@ fn ids(bench: &Workbench) -> Vec<String> {
 fn world(happenings: &[Happening]) -> Workbench {
     let mut bench = Workbench::with(SET_UP);
     let events: Vec<String> =
-        happenings.iter().enumerate().map(|(number, each)| event(each, number)).collect();
+        happenings.iter().enumerate().flat_map(|(number, each)| events(each, number)).collect();
     bench.send(&events.iter().map(String::as_str).collect::<Vec<_>>());
     prepare(&mut bench.desk, &Workbench::brand(), "run", NOW, NOW).unwrap();
     let none = std::collections::HashMap::new();
@@ -185,6 +247,8 @@ fn leaks(bench: &Workbench) -> Vec<String> {
             secrets.extend(rival.names.difference(&own.names));
             secrets.extend(rival.amounts.difference(&own.amounts));
         }
+        let operators: Vec<String> = OF_THE_OPERATOR.iter().map(|word| (*word).to_owned()).collect();
+        secrets.extend(&operators);
         let values: BTreeSet<String> =
             conversions.iter().filter_map(|each| Some(each.value?.decimal())).collect();
         if *viewer != "anna" {
@@ -242,4 +306,29 @@ fn what_does_not_concern_a_partner_is_to_him_as_if_it_were_not_there() {
         assert_eq!(told_to(&bench, "ben", id).prose().replace(id, "ID"), nobody, "{id}");
     }
     assert_eq!(told_to(&bench, "anna", "o-1").what, "conversion");
+}
+
+#[test]
+fn a_late_click_is_explained_to_its_partner_without_a_word_of_whom_it_yielded_to() {
+    for late in [LATE, LATE + 1] {
+        let bench = world(&[(13, 0, 0, 1), (12, 0, 0, 1), (late, 1, 0, 3)]);
+        assert!(leaks(&bench).is_empty(), "{:?}", leaks(&bench));
+        let whole = json(&told(&bench, "o-2"));
+        let touchpoints = whole["conversion"]["touchpoints"].as_array().unwrap();
+        let stood = touchpoints.iter().find(|each| each["earner"] == "ben").unwrap();
+        assert_eq!(stood["verdict"]["code"], "stand_down", "{whole:#}");
+        assert_eq!(stood["stand_down"]["within_seconds"], 6_007);
+        for word in ["fb-anna-123456789", "fb-anna-", "gclid-of-somebody", "gclid-of", "own-network"] {
+            let mut said = BTreeSet::new();
+            words(&whole, &mut said);
+            for each in touchpoints {
+                words(&json(&told(&bench, each["event_id"].as_str().unwrap())), &mut said);
+            }
+            assert!(said.contains(word), "the operator is told {word}, so the search can find it: {said:?}");
+        }
+        let seen = json(&told_to(&bench, "ben", "o-2"));
+        let own = &seen["conversion"]["touchpoints"][0];
+        assert_eq!(own["stand_down"]["stated_at"]["key"], "solo-ben");
+        assert_eq!(own["paid_click"], serde_json::json!({"parameter": "fbclid", "made_channel": false}));
+    }
 }
