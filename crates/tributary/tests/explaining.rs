@@ -103,9 +103,9 @@ fn every_kind_of_id_that_is_printed_can_be_asked_for() {
         ask(&world.rival_click, "click", "bert-even", false),
         ask(&world.registration, "registration", "registration", true),
         ask(&world.identify, "identify", "recorded", false),
-        ask(&world.order, "conversion", "purchase", true),
-        ask("o-1", "conversion", "purchase", true),
-        ask("c-1", "conversion", "purchase", true),
+        ask(&world.order, "conversion", "Transaction o-1", true),
+        ask("o-1", "conversion", "Transaction o-1", true),
+        ask("c-1", "conversion", "Transaction o-1", true),
         ask(&world.refund, "refund", "10.00", true),
         ask(of_partner(&order, "credits", "anna"), "credit of anna", "parts", true),
         ask(of_partner(&order, "credits", "bert"), "credit of bert", "parts", false),
@@ -161,7 +161,7 @@ fn a_placeholder_in_place_of_an_identifier_is_told_as_such() {
     let visitor = |event: Value| {
         let mut event = event;
         event.as_object_mut().unwrap().remove("customer_id");
-        event["visitor_id"] = json!("undefined");
+        event["visitor_id"] = json!("0");
         event
     };
     tell(&server.http, &visitor(click("anna-even", "-", &timestamp_ago(HOUR))));

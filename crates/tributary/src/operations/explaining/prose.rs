@@ -57,9 +57,8 @@ pub(super) fn sections(explanation: &Explanation) -> Vec<Section> {
     if let Some(conversion) = &explanation.conversion {
         let is_it =
             explanation.arrived.as_ref().is_some_and(|arrived| arrived.event_id == conversion.event_id);
-        if !is_it {
-            add("The conversion it concerns", vec![headline(conversion)]);
-        }
+        let title = if is_it { "What it is" } else { "The conversion it concerns" };
+        add(title, vec![headline(conversion)]);
         add("How it was attributed", attribution(conversion));
         add("Touchpoints considered", considered(conversion));
         if let Some(sharing) = &conversion.sharing {

@@ -99,7 +99,11 @@ fn awaiting(arrived: &Arrival) -> Vec<Cause> {
 
 fn of_touchpoint(arrived: &Arrival, explanation: &Explanation, now: Timestamp) -> Option<Progress> {
     if explanation.uses.is_empty() {
-        let causes = unused(arrived, explanation.identity.as_ref());
+        let identity = explanation.identity.as_ref();
+        if let Some(identity) = identity.filter(|identity| nothing_joins(identity)) {
+            return Some(Progress::stopped(Stage::Joined, ignored(identity)));
+        }
+        let causes = unused(arrived, identity);
         return Some(Progress::stopped(Stage::Considered, causes));
     }
     of_uses(arrived.earner.as_deref(), explanation, now)
@@ -133,9 +137,6 @@ fn unused(arrived: &Arrival, identity: Option<&Identity>) -> Vec<Cause> {
     let kinds = identity.map_or_else(String::new, |identity| identity.carries.join(", "));
     if let Some(identity) = identity {
         causes.extend(ignored(identity));
-        if nothing_joins(identity) {
-            return causes;
-        }
     }
     if arrived.earner.is_none() && arrived.link.is_some() {
         causes.push(
