@@ -151,6 +151,14 @@ fn every_kind_of_id_that_is_printed_can_be_asked_for() {
     for kind in ["2 click", "1 impression", "2 conversion", "1 registration", "1 refund", "1 identify"] {
         assert!(counted.contains(kind), "{kind}: {counted}");
     }
+    let (from, to) = time.split_once("..").unwrap();
+    let asked = |more: &str| server.http.get(&format!("/v1/explanations?from={from}&to={to}{more}"));
+    assert_eq!(asked("&source=shop").json(), period);
+    for (more, status) in [("&source=nobody", 404), ("&partner=anna", 422), ("&id=o-1", 200)] {
+        assert_eq!(asked(more).status, status, "{more}");
+    }
+    assert_eq!(server.http.get(&format!("/v1/explanations?from={to}&to={from}")).status, 422);
+    assert_eq!(server.http.get(&format!("/v1/explanations?from={from}")).status, 422);
     installation.verify();
 }
 

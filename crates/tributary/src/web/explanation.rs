@@ -70,6 +70,11 @@ fn linked(line: &str) -> Html {
         let (before, from) = rest.split_at(start);
         let (word, after) =
             from.split_at(from.find(|character| !is_id_character(character)).unwrap_or(from.len()));
+        // A colon ends a sentence's part, or stands between the two halves of an id.
+        let (word, after) = match word.trim_end_matches(':') {
+            "" => (word, after),
+            bare => from.split_at(bare.len()),
+        };
         html.text(before);
         if is_id(word) {
             html.raw("<a class=\"mono\" href=\"/explain/").url(word).raw("\">").text(word).raw("</a>");
@@ -83,10 +88,16 @@ fn linked(line: &str) -> Html {
 }
 
 const fn is_id_character(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '-' | '_')
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | ':')
 }
 
+/// An id, or two with a colon between them: a credit, a line of a payout.
 fn is_id(word: &str) -> bool {
+    word.split_once(':')
+        .map_or_else(|| is_whole_id(word), |(whole, part)| is_whole_id(whole) && is_whole_id(part))
+}
+
+fn is_whole_id(word: &str) -> bool {
     let is_event = word.len() == 36 && EventId::parse(word).is_ok();
     let is_payout = word
         .strip_prefix("po_")
@@ -111,6 +122,18 @@ mod tests {
         assert!(html.as_str().contains("href=\"/explain/po_0123456789abcdef01234567\""));
         assert!(html.as_str().ends_with("; not-an-id &lt;b&gt;"));
         assert_eq!(html.as_str().matches("<a").count(), 2);
+    }
+
+    #[test]
+    fn ids_of_two_halves_are_one_link_and_a_colon_after_an_id_is_none_of_it() {
+        let html = linked(&format!("10:30: {EVENT}: [{EVENT}:{EVENT}] a:{EVENT} ::"));
+        let halves = EVENT.to_owned() + "%3A" + EVENT;
+        for part in [
+            format!("10:30: <a class=\"mono\" href=\"/explain/{EVENT}\">{EVENT}</a>: ["),
+            format!("[<a class=\"mono\" href=\"/explain/{halves}\">{EVENT}:{EVENT}</a>] a:{EVENT} ::"),
+        ] {
+            assert!(html.as_str().contains(&part), "{part}: {}", html.as_str());
+        }
     }
 
     #[test]

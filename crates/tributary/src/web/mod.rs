@@ -43,7 +43,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tributary_domain::ids::{BrandKey, EventId, PartnerKey, SourceKey, TransactionId};
-use tributary_domain::time::Period;
+use tributary_domain::time::{Period, Timestamp};
 use tributary_store::keys::Keyring;
 use tributary_store::log::LogReader;
 use tributary_store::state::{ConversionFilter, StateReader};
@@ -165,26 +165,51 @@ async fn overview(pages: Arc<Pages>, query: Option<String>) -> Result<Arc<Overvi
 
 /// What is to be explained, to whom.
 struct Question {
-    id: String,
+    about: About,
     partner: Option<String>,
 }
 
+enum About {
+    Id(String),
+    /// Between two moments, the second left out.
+    Time(Timestamp, Timestamp, Option<SourceKey>),
+}
+
 impl Question {
-    /// The question of an address: the id from its path, or else as a parameter (ids of senders may hold characters that a path cannot).
+    /// The question of an address: the id from its path, or else as a parameter (ids of senders may hold characters that a path cannot);
+    /// or a time.
     fn read(path: Option<String>, query: Option<&str>) -> Result<Option<Self>, Refused> {
-        let known: &[&'static str] = if path.is_some() { &["partner"] } else { &["id", "partner"] };
+        let known: &[&'static str] =
+            if path.is_some() { &["partner"] } else { &["id", "partner", "from", "to", "source"] };
         let parameters = Parameters::read(query, known)?;
         let partner = parameters.text("partner").map(str::to_owned);
-        let Some(id) = path.or_else(|| parameters.text("id").map(str::to_owned)) else { return Ok(None) };
-        if id.chars().count() > LONGEST_ID {
-            return Err(Refused::parameter("id", format!("it is longer than {LONGEST_ID} characters")));
+        if let Some(id) = path.or_else(|| parameters.text("id").map(str::to_owned)) {
+            if id.chars().count() > LONGEST_ID {
+                return Err(Refused::parameter("id", format!("it is longer than {LONGEST_ID} characters")));
+            }
+            return Ok(Some(Self { about: About::Id(id), partner }));
         }
-        Ok(Some(Self { id, partner }))
+        let from = parameters.parsed("from", Timestamp::parse)?;
+        let to = parameters.parsed("to", Timestamp::parse)?;
+        match (from, to, partner) {
+            (None, None, _) => Ok(None),
+            (Some(_), Some(_), Some(_)) => Err(Refused::parameter(
+                "partner",
+                "a time is the operator's question; ask for an id".to_owned(),
+            )),
+            (Some(from), Some(to), None) if from < to => {
+                let source = parameters.parsed("source", SourceKey::parse)?;
+                Ok(Some(Self { about: About::Time(from, to, source), partner: None }))
+            }
+            (Some(_), Some(_), None) => Err(Refused::parameter("to", "it must lie after `from`".to_owned())),
+            (None, Some(_), _) => Err(Refused::parameter("from", "it is missing beside `to`".to_owned())),
+            (Some(_), None, _) => Err(Refused::parameter("to", "it is missing beside `from`".to_owned())),
+        }
     }
 }
 
 async fn explained(pages: Arc<Pages>, question: Question) -> Result<(StatusCode, Explanation), Refused> {
-    let Question { id, partner } = question;
+    let Question { about, partner } = question;
     let configuration = pages.configuration.current();
     let viewer = partner
         .map(|partner| Viewer::parse(&partner, &configuration))
@@ -199,7 +224,11 @@ async fn explained(pages: Arc<Pages>, question: Question) -> Result<(StatusCode,
             now: now(),
             viewer: viewer.as_ref(),
         };
-        sight.explain(&id).map_err(|error| match error {
+        let explanation = match &about {
+            About::Id(id) => sight.explain(id),
+            About::Time(from, to, source) => sight.explain_period(*from, *to, source.as_ref()),
+        };
+        explanation.map_err(|error| match error {
             ExplainError::State(error) => ReadError::State(error),
             ExplainError::Log(error) => ReadError::Log(error),
         })

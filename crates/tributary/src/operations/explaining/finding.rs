@@ -7,10 +7,14 @@ use tributary_domain::fact::Fact;
 use tributary_domain::identity::{Identifier, NodeKey, click_node, identifier_node, transaction_node};
 use tributary_domain::ids::{BrandKey, CommissionId, EventId, SubjectHash, TransactionId};
 use tributary_domain::ledger::Entry;
+use tributary_domain::settlement::click_event_id;
 use tributary_store::keys::SubjectKind;
 use tributary_store::state::{CommissionRow, Payout, StoredFact};
 
 use super::{ExplainError, Sight};
+
+/// Events after a click that are looked through for one that names it.
+const LOOKED_THROUGH: usize = 2_000;
 
 /// What an id names.
 pub(super) enum Found {
@@ -56,6 +60,13 @@ impl Sight<'_> {
             Some(stored) => Some(stored),
             None => self.by_customer(id)?,
         };
+        if let (None, Ok(event)) = (&named, EventId::parse(id))
+            && let Some(stored) = self.naming_unseen_click(event)?
+        {
+            let is_action = stored.fact.body.action().is_some();
+            let stored = Box::new(stored);
+            return Ok(if is_action { Found::Credit(stored, event) } else { Found::Fact(stored) });
+        }
         Ok(named.map_or(Found::Nothing, |stored| Found::Fact(Box::new(stored))))
     }
 
@@ -71,6 +82,18 @@ impl Sight<'_> {
         let line = CommissionId(part);
         let payout = payout.filter(|payout| payout.plan.lines.iter().any(|(id, _)| *id == line));
         Ok(payout.map(|payout| Found::PayoutLine(Box::new(payout), line)))
+    }
+
+    /// The first event that names a click which is known by its id alone, by the event id that the click would have: it is printed with
+    /// the touchpoints of a conversion. Event ids begin with the event's time, so the events after the click are looked through.
+    fn naming_unseen_click(&self, event: EventId) -> Result<Option<StoredFact>, ExplainError> {
+        let brands = self.brands();
+        let names = |stored: &StoredFact| {
+            let click = stored.fact.subject.click_id.as_ref();
+            let issued = click.and_then(|click| Some(click_event_id(click, click.issued_for()?.1)));
+            issued == Some(event) && brands.contains(&&stored.fact.brand)
+        };
+        Ok(self.state.facts_by_event(Some(event), LOOKED_THROUGH)?.into_iter().find(names))
     }
 
     /// The brands that may be seen, in order of their keys.

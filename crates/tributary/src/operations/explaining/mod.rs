@@ -153,7 +153,7 @@ impl Sight<'_> {
     /// One touchpoint of a conversion, with what it was credited there.
     fn credit(&self, stored: &StoredFact, touchpoint: EventId) -> Result<Explanation, ExplainError> {
         let cluster = Cluster::read(self.state, self.configuration, stored.cluster)?;
-        let conversion = cluster.conversions.iter().find(|each| each.event_id == stored.fact.event_id);
+        let conversion = cluster.concerned(&stored.fact, self.configuration);
         let used = conversion.and_then(|conversion| self.used(&cluster, conversion, touchpoint));
         let Some(used) = used else {
             return Ok(Explanation { what: "nothing".to_owned(), ..Explanation::default() });

@@ -1,5 +1,6 @@
 //! What is stored is explained down to the entries.
 
+use super::planted::{SET_UP, event, issued};
 use super::{json, told, told_to};
 use crate::workbench::{NOW, Workbench};
 
@@ -104,4 +105,23 @@ fn a_partner_sees_his_own_and_that_another_took_part() {
     assert_eq!(conversion["value"]["amount"], "90.00", "his plan pays a percentage of it");
     assert_eq!(conversion["commissions"][0]["owed"]["amount"], "4.50");
     assert!(!seen.to_string().contains("ben"));
+}
+
+#[test]
+fn a_click_that_is_known_by_its_id_alone_is_found_by_the_id_of_its_touchpoint() {
+    let mut bench = Workbench::with(SET_UP);
+    let click_id = issued(&bench, "a", "acme");
+    let order =
+        event("conversion", 3, &format!(r#""transaction_id":"7","value":"90.00","click_id":"{click_id}""#));
+    bench.send(&[&order]);
+    let touchpoint =
+        json(&told(&bench, "7"))["conversion"]["touchpoints"][0]["event_id"].as_str().unwrap().to_owned();
+    let credit = json(&told(&bench, &touchpoint));
+    assert_eq!(
+        (&credit["what"], &credit["uses"][0]["credit"]["amount"]["minor"]),
+        (&"credit of anna".into(), &9_000.into())
+    );
+    assert_eq!(credit["id"], touchpoint);
+    assert_eq!(told_to(&bench, "ben", &touchpoint).what, "nothing");
+    assert_eq!(told_to(&bench, "anna", &touchpoint).what, "credit of anna");
 }
