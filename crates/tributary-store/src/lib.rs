@@ -6,6 +6,7 @@ pub mod keys;
 pub mod log;
 pub mod migrations;
 pub mod postgres_connection;
+pub mod refusals;
 pub mod state;
 pub mod suite;
 pub mod wire;

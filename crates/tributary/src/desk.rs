@@ -12,6 +12,7 @@ use tributary_store::state::{StateError, StateReader};
 
 use crate::edge::Edge;
 use crate::edge::intake::Intake;
+use crate::edge::refusals::Refusals;
 use crate::engine::{Engine, EngineError, Step};
 use crate::settings::Settings;
 use crate::setup::live::LiveConfiguration;
@@ -51,10 +52,12 @@ impl Desk {
         };
         let configuration = Arc::new(LiveConfiguration::load(storage.configuration()?, keyring.clone())?);
         let log = Log::start(log_engine, LogSettings::default())?;
+        let metrics = Metrics::default();
         let intake = Intake {
             log,
             keyring,
-            metrics: Metrics::default(),
+            refusals: Refusals::start(storage.refusals()?, &settings.refusals, metrics.clone())?,
+            metrics,
             future_tolerance: settings.edge.future_tolerance(),
         };
         Ok(Self { intake, configuration, state: storage.state_reader()?, log: storage.log_reader()?, engine })

@@ -16,6 +16,7 @@ use crate::edge::health::Readiness;
 use crate::edge::imports::Imports;
 use crate::edge::intake::Intake;
 use crate::edge::rate_limit::RateLimits;
+use crate::edge::refusals::Refusals;
 use crate::edge::{self, Edge};
 use crate::engine::{Engine, runner};
 use crate::settings::{Role, Settings};
@@ -26,6 +27,8 @@ use crate::web::{self, Pages, ReadAccess};
 
 /// How long the engine may take to end its step when the server stops.
 const ENGINE_GRACE: Duration = Duration::from_secs(10);
+/// How long writing the last notes about refused requests may take then.
+const REFUSALS_GRACE: Duration = Duration::from_secs(5);
 /// How often the set-up's revision is looked at.
 const CONFIGURATION_POLL: Duration = Duration::from_millis(500);
 
@@ -71,11 +74,13 @@ impl Server {
         let (log_reader, state_reader) = (storage.log_reader()?, storage.state_reader()?);
         let metrics = Metrics::default();
         let (failures, visitors) = (runner::Failures::default(), runner::Visitors::default());
+        let refusals = Refusals::start(storage.refusals()?, &settings.refusals, metrics.clone())?;
         let edge = Arc::new(Edge {
             intake: Intake {
                 log: Log::start(log_engine, log_settings(settings))?,
                 keyring: keyring.clone(),
                 metrics: metrics.clone(),
+                refusals: refusals.clone(),
                 future_tolerance: settings.edge.future_tolerance(),
             },
             configuration: configuration.clone(),
@@ -92,6 +97,7 @@ impl Server {
         let pages = Pages {
             state: state_reader,
             log: log_reader.clone(),
+            refusals,
             configuration: configuration.clone(),
             keyring,
             access: settings
@@ -130,6 +136,11 @@ impl Server {
         watcher.abort();
         stop.store(true, Ordering::Relaxed);
         edge.intake.log.close();
+        let refusals = edge.intake.refusals.clone();
+        let written = tokio::task::spawn_blocking(move || refusals.close());
+        if tokio::time::timeout(REFUSALS_GRACE, written).await.is_err() {
+            tracing::warn!("the newest notes about refused requests were not written in time");
+        }
         if let Some(engine) = engine {
             // A long step may be given up at any instruction: what it did not commit is read from the log again.
             let finished =

@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | log | `log.sqlite` in the data directory | `log_url`, else `database_url` |
 //! | derived state and set-up | `state.sqlite` | `database_url` |
+//! | notes about refused requests | `refusals.sqlite` | `database_url` |
 //! | keys | `keys.sqlite` | `database_url` |
 //! | master key | `master.key`, or `TRIBUTARY_MASTER_KEY` | the same |
 
@@ -15,6 +16,7 @@ use tributary_store::keys::Keyring;
 use tributary_store::log::{
     LogEngine, LogReader, PostgresLogEngine, PostgresLogReader, SqliteLogEngine, SqliteLogReader,
 };
+use tributary_store::refusals::{PostgresRefusals, RefusalStore, SqliteRefusals};
 use tributary_store::state::postgres::{
     PostgresConfigurationStore, PostgresStateReader, PostgresStateWriter,
 };
@@ -25,6 +27,7 @@ use crate::settings::{DatabaseUrl, MASTER_KEY_VARIABLE, Settings};
 
 const LOG_FILE: &str = "log.sqlite";
 const STATE_FILE: &str = "state.sqlite";
+const REFUSALS_FILE: &str = "refusals.sqlite";
 const KEYS_FILE: &str = "keys.sqlite";
 
 /// The storage that the settings name. Opening a part creates and migrates it where it is missing, except for readers.
@@ -168,6 +171,22 @@ impl Storage {
             None => Arc::new(SqliteLogReader::open(&self.file(LOG_FILE))?),
             Some(url) => Arc::new(PostgresLogReader::open(url.as_str())?),
         })
+    }
+
+    /// The notes about refused requests, for reading and writing.
+    ///
+    /// # Errors
+    /// When the database cannot be opened or migrated.
+    pub fn refusals(&self) -> anyhow::Result<Arc<dyn RefusalStore>> {
+        let opened: anyhow::Result<Arc<dyn RefusalStore>> = match &self.state {
+            None => SqliteRefusals::open(&self.file(REFUSALS_FILE))
+                .map(|notes| -> Arc<dyn RefusalStore> { Arc::new(notes) })
+                .with_context(|| {
+                    format!("{REFUSALS_FILE} holds notes only: move it away, and a new one is made")
+                }),
+            Some(url) => Ok(Arc::new(PostgresRefusals::open(url.as_str())?)),
+        };
+        opened
     }
 
     fn file(&self, name: &str) -> PathBuf {

@@ -141,6 +141,7 @@ fn whatever_is_stored_explains_itself() {
         let sight = Sight {
             state,
             log: house.desk.log.as_ref(),
+            refusals: house.desk.intake.refusals.store(),
             configuration: &configuration,
             keyring: &house.desk.intake.keyring,
             now: Timestamp(1_790_000_000_000_000),

@@ -188,7 +188,7 @@ fn insert_tracking(tracking: &mut Tracking, slot: &str, field: &Field) -> Result
 }
 
 /// What a name means: the source's own names first, then its dialect's, then the canonical ones.
-fn resolve(name: &str, rules: &DecodingRules, touch: bool) -> Option<Target> {
+pub(super) fn resolve(name: &str, rules: &DecodingRules, touch: bool) -> Option<Target> {
     let own =
         rules.aliases.iter().find(|(sent, _)| sent == name).and_then(|(_, canonical)| target(canonical));
     let found = own.or_else(|| match rules.profile {

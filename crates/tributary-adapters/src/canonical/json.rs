@@ -53,6 +53,30 @@ pub fn fields_from_json(body: &[u8]) -> Result<Fields, Refusal> {
     Ok(fields)
 }
 
+/// As many members of one JSON object as can be read, of a request that was refused already: nothing rests on them.
+#[must_use]
+pub fn readable_json(body: &[u8]) -> Fields {
+    let mut fields = Fields::new();
+    if body.len() > LONGEST_EVENT {
+        return fields;
+    }
+    let object: Object<'_> = serde_json::from_slice(body).unwrap_or_else(|_| Object(Vec::new()));
+    for (name, raw) in &object.0 {
+        let inner = match serde_json::from_str::<Object<'_>>(raw.get()) {
+            Ok(inner) if NESTED.contains(&name.as_str()) => inner,
+            // What has no place here, or is too long or too much, is left out.
+            _ => {
+                let _ = push_plain(&mut fields, name, raw);
+                continue;
+            }
+        };
+        for (inner_name, inner_raw) in &inner.0 {
+            let _ = push_plain(&mut fields, &format!("{name}.{inner_name}"), inner_raw);
+        }
+    }
+    fields
+}
+
 /// Cuts a body of one object, an array of objects, or one object per line into the texts of its events.
 ///
 /// Only the frame is read here: each text then stands or falls on its own in [`fields_from_json`].

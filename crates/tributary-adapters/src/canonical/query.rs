@@ -40,6 +40,23 @@ pub fn fields_from_query(raw: &str) -> Result<Fields, Refusal> {
     Ok(fields)
 }
 
+/// As many parameters as can be read, of a request that was refused already: nothing rests on them.
+#[must_use]
+pub fn readable_query(raw: &str) -> Fields {
+    let mut fields = Fields::new();
+    if raw.len() > LONGEST_QUERY {
+        return fields;
+    }
+    for pair in raw.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        if let (Some(name), Some(value)) = (decode_component(name), decode_component(value)) {
+            // What is too long or too much is left out.
+            let _ = fields.push(&name, &value);
+        }
+    }
+    fields
+}
+
 /// Decodes `+` and `%XX`; `None` when it is not strictly percent-encoded UTF-8.
 pub(crate) fn decode_component(text: &str) -> Option<String> {
     if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {

@@ -11,4 +11,5 @@
 
 pub mod log;
 pub mod postgres_server;
+pub mod refusals;
 pub mod state;

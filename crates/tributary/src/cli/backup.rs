@@ -1,6 +1,6 @@
 //! `tributary backup`, `tributary restore` and `tributary migrate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -44,6 +44,9 @@ pub struct MigrateArgs {
 /// state; keys last, so that everything sealed in the log can be opened.
 const DATABASES: [&str; 3] = ["state.sqlite", "log.sqlite", "keys.sqlite"];
 
+/// Copied last and only where it is: notes about refused requests, which nothing depends on. Backups of earlier releases have none.
+const NOTES: &str = "refusals.sqlite";
+
 /// Runs `backup`. Works while a server runs.
 ///
 /// # Errors
@@ -61,6 +64,7 @@ pub fn run_backup(args: &BackupArgs) -> Result<(), Failure> {
     for name in DATABASES {
         copy_sqlite(&settings.data_dir.join(name), &args.path.join(name)).map_err(Failure::new)?;
     }
+    copy_notes(&settings.data_dir, &args.path)?;
     let key = settings.master_key_path();
     if key.exists() {
         std::fs::copy(&key, args.path.join("master.key")).map_err(cannot)?;
@@ -94,6 +98,7 @@ pub fn run_restore(args: &RestoreArgs) -> Result<(), Failure> {
     for name in DATABASES {
         copy_sqlite(&args.path.join(name), &target.join(name)).map_err(Failure::new)?;
     }
+    copy_notes(&args.path, target)?;
     let key = args.path.join("master.key");
     if key.exists() {
         std::fs::copy(key, settings.master_key_path()).map_err(cannot)?;
@@ -112,7 +117,13 @@ pub fn run_migrate(args: &MigrateArgs) -> Result<(), Failure> {
     drop(storage.log_engine()?);
     drop(storage.state_writer()?);
     drop(storage.keyring()?);
-    print_line("log, state and key store are at this program's format")
+    drop(storage.refusals()?);
+    print_line("log, state, key store and notes are at this program's format")
+}
+
+fn copy_notes(from: &Path, to: &Path) -> Result<(), Failure> {
+    let notes = from.join(NOTES);
+    if notes.exists() { copy_sqlite(&notes, &to.join(NOTES)).map_err(Failure::new) } else { Ok(()) }
 }
 
 fn embedded(settings: &Settings) -> Result<Storage, Failure> {

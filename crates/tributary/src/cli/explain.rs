@@ -49,12 +49,14 @@ fn span(text: &str) -> Result<(Timestamp, Timestamp), String> {
 /// When the store cannot be read, or nothing is known under the id.
 pub fn run(args: &ExplainArgs) -> Result<(), Failure> {
     let opened = Opened::open(&args.settings)?;
+    let refusals = opened.storage.refusals()?;
     let configuration = opened.configuration.current();
     let viewer = args.for_partner.as_ref().map(|partner| Viewer::parse(partner, &configuration));
     let viewer = viewer.transpose().map_err(|problem| Failure::usage(format!("--for-partner: {problem}")))?;
     let sight = Sight {
         state: opened.state.as_ref(),
         log: opened.log.as_ref(),
+        refusals: refusals.as_ref(),
         configuration: &configuration,
         keyring: &opened.keyring,
         now: now()?,

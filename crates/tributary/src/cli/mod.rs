@@ -18,6 +18,7 @@ pub mod opened;
 mod over_attribution;
 pub mod payout;
 pub mod reconcile;
+pub mod refusals;
 pub mod replay;
 pub mod report;
 pub mod send;
@@ -69,6 +70,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Promote or discard what `replay --with FILE --save NAME` kept.
     WhatIf(what_if::WhatIfArgs),
+    /// List what was refused at the doors, and why.
+    Refusals(refusals::RefusalsArgs),
     /// Match an operator's file with our conversions; --apply books the adjustments.
     Reconcile(reconcile::ReconcileArgs),
     /// Plan, approve, export and settle payouts.
@@ -112,6 +115,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Replay(args) => replay::run(args),
         Command::WhatIf(args) => what_if::run(args),
+        Command::Refusals(args) => refusals::run(args),
         Command::Reconcile(args) => reconcile::run(args),
         Command::Payout(args) => payout::run(args),
         Command::Model(args) => model::run(args),

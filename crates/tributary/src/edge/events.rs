@@ -20,6 +20,7 @@ use tributary_store::log::Way;
 
 use super::intake::{Prepared, Sender, source};
 use super::outcome::{Outcome, many};
+use super::refusals::{Content, Refused};
 use super::{Edge, now};
 
 /// Who sends, when the address does not say it.
@@ -49,26 +50,34 @@ pub(super) async fn take(
     default_kind: Option<EventKind>,
 ) -> Response {
     let at = now();
-    let body = match edge.body(body).await {
-        Ok(body) => body,
-        Err(outcome) => return edge.counted(way, outcome).into_response(),
-    };
+    let body = edge.body(body).await;
     let configuration = edge.configuration.current();
-    let found = identify(&configuration, named, headers, &body, at);
-    let (key, source, verified) = match found {
-        Ok(found) => found,
-        Err(reason) => return edge.counted(way, reason.into()).into_response(),
+    let mut request = Refused { named: named_source(named, headers), ..Refused::new(way, at) };
+    request.source =
+        request.named.and_then(|named| source(&configuration, named, at).ok()).map(|found| found.1);
+    let body = match body {
+        Ok(body) => body,
+        Err(outcome) => return edge.told(&request, outcome).into_response(),
     };
+    let (key, source, verified) = match identify(&configuration, named, headers, &body, at) {
+        Ok(found) => found,
+        Err(reason) => {
+            return edge.told(&request.with(Content::Events(&body)), reason.into()).into_response();
+        }
+    };
+    request = Refused { named: Some(key.as_str()), source: Some(source), proven: true, ..request };
     let plain = match decompressed(edge, headers, body) {
         Ok(plain) => plain,
-        Err(outcome) => return edge.counted(way, outcome).into_response(),
+        Err(outcome) => return edge.told(&request, outcome).into_response(),
     };
     let events = match json_events(&plain, edge.limits.batch_events) {
         Ok(events) => events,
-        Err(refusal) => return edge.counted(way, refusal.into()).into_response(),
+        Err(refusal) => {
+            return edge.told(&request.with(Content::Events(&plain)), refusal.into()).into_response();
+        }
     };
     if let Err(outcome) = edge.spend(&key, source, events.len(), at) {
-        return edge.counted(way, outcome).into_response();
+        return edge.told(&request.with(Content::Events(&plain)), outcome).into_response();
     }
     // One value is answered with one outcome, an array or several lines with a list.
     let single = events.len() == 1 && !plain.trim_ascii_start().starts_with(b"[");
@@ -81,6 +90,9 @@ pub(super) async fn take(
     };
     let rules = DecodingRules { default_kind, ..DecodingRules::canonical_for(source) };
     let mut outcomes = store(edge, &configuration, sender, &rules, &events).await;
+    for (outcome, event) in outcomes.iter().zip(&events) {
+        edge.intake.refusals.tell(&request.with(Content::Event(event)), outcome);
+    }
     match outcomes.pop() {
         Some(outcome) if single => outcome.into_response(),
         Some(last) => {
@@ -134,8 +146,7 @@ pub(super) fn identify<'c>(
     body: &[u8],
     at: Timestamp,
 ) -> Result<(SourceKey, &'c Source, Verified), Reason> {
-    let in_header = headers.get("x-tributary-source").and_then(|value| value.to_str().ok());
-    if let Some(named) = named.or(in_header) {
+    if let Some(named) = named_source(named, headers) {
         let (key, source) = source(configuration, named, at)?;
         let verified = Edge::verify(source, headers, body, at)?;
         return Ok((key, source, verified));
@@ -153,6 +164,11 @@ pub(super) fn identify<'c>(
         }
     }
     Err(answer)
+}
+
+/// The source that a request names, in its address or its header.
+fn named_source<'h>(in_address: Option<&'h str>, headers: &'h HeaderMap) -> Option<&'h str> {
+    in_address.or_else(|| headers.get("x-tributary-source").and_then(|value| value.to_str().ok()))
 }
 
 fn decompressed(edge: &Edge, headers: &HeaderMap, body: Bytes) -> Result<Bytes, Outcome> {

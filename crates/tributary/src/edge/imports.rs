@@ -25,7 +25,9 @@ use tributary_domain::time::Timestamp;
 use tributary_store::log::Way;
 
 use super::events::identify;
+use super::intake::source;
 use super::outcome::Outcome;
+use super::refusals::Refused;
 use super::{Edge, now};
 use crate::importing::{self, DirectDoor, Job, Summary};
 
@@ -105,22 +107,28 @@ pub async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    match take(&edge, &parameters, &headers, body).await {
+    let (at, configuration) = (now(), edge.configuration.current());
+    let named = parameters.source.as_deref();
+    let source = named.and_then(|named| source(&configuration, named, at).ok()).map(|found| found.1);
+    let mut request = Refused { named, source, ..Refused::new(Way::Import, at) };
+    match take(&edge, &configuration, &mut request, &parameters, &headers, body).await {
         Ok(response) => response,
-        Err(outcome) => edge.counted(Way::Import, outcome).into_response(),
+        Err(outcome) => edge.told(&request, outcome).into_response(),
     }
 }
 
 async fn take(
     edge: &Arc<Edge>,
+    configuration: &Configuration,
+    request: &mut Refused<'_>,
     parameters: &ImportParameters,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Outcome> {
-    let at = now();
-    let configuration = edge.configuration.current();
+    let at = request.at;
     // A file is too large to be signed as a whole: the source proves itself by its token, before the body is read.
-    let key = token_of(&configuration, parameters.source.as_deref(), headers, at)?;
+    let key = token_of(configuration, parameters.source.as_deref(), headers, at)?;
+    request.proven = true;
     let filename = parameters.filename.clone().unwrap_or_else(|| "import.csv".to_owned());
     if Format::of_file_name(&filename).is_none() {
         return Err(invalid("filename", "`filename` ends in neither .csv, .csv.gz, .jsonl nor .jsonl.gz"));

@@ -18,6 +18,7 @@ use tributary_store::log::{Appended, Log, LogError, NewRecord, Way};
 use tributary_store::wire;
 
 use super::outcome::Outcome;
+use super::refusals::Refusals;
 use crate::telemetry::Metrics;
 
 /// Takes events in. One for the whole process.
@@ -29,6 +30,8 @@ pub struct Intake {
     pub keyring: Arc<Keyring>,
     /// Counters.
     pub metrics: Metrics,
+    /// What is kept of what was refused.
+    pub refusals: Refusals,
     /// How far in the future an event's own time may lie.
     pub future_tolerance: Span,
 }

@@ -1,8 +1,8 @@
 //! The edge: every door through which events come in.
 //!
 //! Each door does the same in the same order: size limit, source, signature over the raw bytes, rate limit, decoding,
-//! check against the set-up, sealing, durable append, answer. Nothing is parsed before it is authenticated, and nothing is
-//! answered with 2xx before it is stored. The edge needs only its configuration snapshot, the keys and the log: it keeps
+//! check against the set-up, sealing, durable append, answer. Nothing is taken in before it is authenticated, and nothing is
+//! answered with 2xx before it is stored. What is refused leaves a note ([`refusals`]), written elsewhere and later. The edge needs only its configuration snapshot, the keys and the log: it keeps
 //! taking events while the store is down.
 
 pub mod clicks;
@@ -14,6 +14,7 @@ pub mod outcome;
 pub mod postback;
 pub mod rate_limit;
 pub mod redirect;
+pub mod refusals;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -38,6 +39,7 @@ use tributary_store::log::Way;
 use self::intake::Intake;
 use self::outcome::Outcome;
 use self::rate_limit::RateLimits;
+use self::refusals::Refused;
 use crate::engine::runner::Visitors;
 use crate::settings::Limits;
 use crate::setup::live::LiveConfiguration;
@@ -99,10 +101,14 @@ async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
     let too_long =
         request.uri().path_and_query().is_some_and(|target| target.as_str().len() > edge.limits.url_bytes);
     let response = if too_long {
-        axum::response::IntoResponse::into_response(Outcome {
+        let outcome = Outcome {
             message: Some(format!("the request target is longer than {} bytes", edge.limits.url_bytes)),
             ..Outcome::rejected(Reason::TooLarge)
-        })
+        };
+        if let Some(way) = route.as_ref().and_then(|route| way_of(route.as_str())) {
+            edge.intake.refusals.tell(&Refused::new(way, now()), &outcome);
+        }
+        axum::response::IntoResponse::into_response(outcome)
     } else {
         next.run(request).await
     };
@@ -110,6 +116,19 @@ async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> R
         .metrics
         .http_request(route.as_ref().map_or("other", MatchedPath::as_str), response.status().as_u16());
     response
+}
+
+/// The way in that a route is; `None` for those that take nothing.
+fn way_of(route: &str) -> Option<Way> {
+    match route {
+        redirect::ROUTE => Some(Way::Redirect),
+        "/postback/{source}" => Some(Way::Postback),
+        "/webhooks/{source}" => Some(Way::Webhook),
+        "/v1/events" => Some(Way::Events),
+        "/v1/clicks" => Some(Way::Clicks),
+        "/v1/imports" => Some(Way::Import),
+        _ => None,
+    }
 }
 
 /// The present, in microseconds: the edge is where time enters.
@@ -199,5 +218,11 @@ impl Edge {
     pub(crate) fn counted(&self, way: Way, outcome: Outcome) -> Outcome {
         self.intake.metrics.event(way.name(), outcome.status.name(), outcome.reason.code());
         outcome
+    }
+
+    /// Counts an outcome, makes a note of it when it is a refusal, and hands it on.
+    pub(crate) fn told(&self, request: &Refused<'_>, outcome: Outcome) -> Outcome {
+        self.intake.refusals.tell(request, &outcome);
+        self.counted(request.way, outcome)
     }
 }

@@ -10,13 +10,14 @@ use tributary_adapters::canonical::{
 };
 use tributary_adapters::signature::{Scheme, Verified, accept_unsigned, verify_parameters};
 use tributary_domain::click_id::ClickId;
-use tributary_domain::configuration::Source;
+use tributary_domain::configuration::{Configuration, Source};
 use tributary_domain::reason::Reason;
 use tributary_domain::time::Timestamp;
 use tributary_store::log::Way;
 
 use super::intake::{Sender, source};
 use super::outcome::{Outcome, Status};
+use super::refusals::{Content, Refused};
 use super::{Edge, now};
 
 /// Receives one postback.
@@ -31,16 +32,20 @@ pub async fn receive(
     if method != Method::GET && method != Method::POST {
         return (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, POST")]).into_response();
     }
-    let body = match edge.body(body).await {
+    let (body, query) = (edge.body(body).await, query.unwrap_or_default());
+    let configuration = edge.configuration.current();
+    let mut request = Refused { named: Some(&key), ..Refused::new(Way::Postback, now()) };
+    request.content = Content::Parameters(&query, body.as_deref().unwrap_or_default());
+    let body = match &body {
         Ok(body) => body,
-        Err(outcome) => return edge.counted(Way::Postback, outcome).into_response(),
+        Err(outcome) => {
+            request.source = source(&configuration, &key, request.at).ok().map(|found| found.1);
+            return edge.told(&request, outcome.clone()).into_response();
+        }
     };
-    let query = query.unwrap_or_default();
-    let outcome = take(&edge, &key, &query, &headers, &body).await;
-    let outcome = edge.counted(Way::Postback, outcome);
-    let plain = edge
-        .configuration
-        .current()
+    let outcome = take(&edge, &configuration, &mut request, &key, &query, &headers, body).await;
+    let outcome = edge.told(&request, outcome);
+    let plain = configuration
         .sources
         .iter()
         .find(|(known, _)| known.as_str() == key)
@@ -48,17 +53,27 @@ pub async fn receive(
     answer(outcome, &query, plain)
 }
 
-async fn take(edge: &Edge, key: &str, query: &str, headers: &HeaderMap, body: &[u8]) -> Outcome {
-    let at = now();
-    let configuration = edge.configuration.current();
-    let (key, source) = match source(&configuration, key, at) {
+#[allow(clippy::too_many_arguments, reason = "the parts of one request, each of another kind")]
+async fn take<'c>(
+    edge: &Edge,
+    configuration: &'c Configuration,
+    request: &mut Refused<'c>,
+    key: &str,
+    query: &str,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Outcome {
+    let at = request.at;
+    let (key, source) = match source(configuration, key, at) {
         Ok(found) => found,
         Err(reason) => return reason.into(),
     };
+    request.source = Some(source);
     let verified = match prove(source, query, headers, body, at) {
         Ok(verified) => verified,
         Err(outcome) => return outcome,
     };
+    request.proven = verified.scheme() != Scheme::Unsigned;
     // Only after the proof: a stranger must not be able to use up the source's allowance.
     if let Err(outcome) = edge.spend(&key, source, 1, at) {
         return outcome;
@@ -83,7 +98,7 @@ async fn take(edge: &Edge, key: &str, query: &str, headers: &HeaderMap, body: &[
         message_id: verified.message_id(),
     };
     let raw = if body.is_empty() { query.as_bytes() } else { body };
-    edge.intake.take(&configuration, sender, event, raw).await
+    edge.intake.take(configuration, sender, event, raw).await
 }
 
 /// A signature or token in the headers is judged alone; else a token among the parameters; else the source's trust in

@@ -17,6 +17,7 @@ use url::Url;
 
 use super::intake::Sender;
 use super::outcome::{Outcome, Status};
+use super::refusals::{Content, Refused};
 use super::{Edge, now};
 
 /// The source under which redirects are logged; no secret belongs to it, since the log writes it itself.
@@ -66,13 +67,15 @@ async fn answer(
 ) -> Response {
     let at = now();
     let configuration = edge.configuration.current();
+    let request = Refused::new(Way::Redirect, at).with(Content::Link(key));
     let found = match find(&configuration, key, at) {
         Ok(found) => found,
-        Err(outcome) => return unknown(edge, &configuration, key, at, outcome),
+        Err(outcome) => return unknown(edge, &configuration, key, &request, outcome),
     };
+    let request = Refused { brand: Some(&found.link.brand), ..request };
     let (destination, fields) = match destination(&found, query.unwrap_or_default()) {
         Ok(parts) => parts,
-        Err(refusal) => return edge.counted(Way::Redirect, refusal.into()).into_response(),
+        Err(refusal) => return edge.told(&request, refusal.into()).into_response(),
     };
     // A prefetch or a HEAD request is a machine looking, not a person clicking.
     if *method == Method::HEAD || is_prefetch(headers) {
@@ -81,7 +84,7 @@ async fn answer(
     let waiting = edge.visitors.one_more();
     let outcome = record(edge, &configuration, &found, fields, query, headers, at).await;
     drop(waiting);
-    let outcome = edge.counted(Way::Redirect, outcome);
+    let outcome = edge.told(&request, outcome);
     match (outcome.status, &outcome.click_id) {
         (Status::Rejected, _) | (_, None) => outcome.into_response(),
         (_, Some(click_id)) => {
@@ -114,11 +117,12 @@ fn unknown(
     edge: &Edge,
     configuration: &Configuration,
     key: &str,
-    at: Timestamp,
+    request: &Refused<'_>,
     outcome: Outcome,
 ) -> Response {
-    let outcome = edge.counted(Way::Redirect, outcome);
+    let at = request.at;
     let brand = LinkKey::parse(key).ok().and_then(|key| configuration.link(&key, at)).map(|link| &link.brand);
+    let outcome = edge.told(&Refused { brand, ..*request }, outcome);
     let brand =
         brand.or_else(|| configuration.brands.keys().next().filter(|_| configuration.brands.len() == 1));
     let fallback = brand

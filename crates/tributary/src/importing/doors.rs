@@ -17,6 +17,7 @@ use super::{Door, Submission};
 use crate::edge::intake::{Intake, Sender, source};
 use crate::edge::now;
 use crate::edge::outcome::{Outcome, Status};
+use crate::edge::refusals::{Content, Refused};
 
 /// Attempts while the log or server is busy, each after a longer wait.
 const MOST_ATTEMPTS: u32 = 12;
@@ -74,6 +75,13 @@ impl DirectDoor {
             .map_err(|reason| anyhow::anyhow!("{}", reason.message()))?;
         let sender =
             Sender { brand: &source.brand, source: &key, way: self.way, received_at: at, message_id: None };
+        let request = Refused {
+            named: Some(key.as_str()),
+            source: Some(source),
+            proven: true,
+            rules: Some(&self.rules),
+            ..Refused::new(self.way, at)
+        };
         let decoded: Vec<_> = events.iter().map(|event| decode(&event.fields, &self.rules)).collect();
         if let Err(refusal) = self.intake.ready_keys_blocking(sender.brand, decoded.iter().flatten()) {
             return Ok(events.iter().map(|_| refusal.clone().into()).collect());
@@ -98,8 +106,14 @@ impl DirectDoor {
             .map(|outcome| {
                 outcome.or_else(|| stored.next()).unwrap_or(Outcome::rejected(Reason::StorageUnavailable))
             })
-            .inspect(|outcome| {
+            .zip(events)
+            .map(|(outcome, event)| {
                 self.intake.metrics.event(self.way.name(), outcome.status.name(), outcome.reason.code());
+                // What the log has no room for is tried again.
+                if outcome.reason != Reason::StorageUnavailable {
+                    self.intake.refusals.tell(&request.with(Content::Fields(&event.fields)), &outcome);
+                }
+                outcome
             })
             .collect())
     }

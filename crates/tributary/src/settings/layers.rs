@@ -288,6 +288,7 @@ impl Merged {
             master_key_file: self.optional("master_key_file", path)?,
             limits: self.section("limits")?,
             edge: self.section("edge")?,
+            refusals: self.section("refusals")?,
             api: ApiSettings { read_token: self.optional("api.read_token", ReadToken::parse)? },
             engine: self.section("engine")?,
             log: LogSettings {

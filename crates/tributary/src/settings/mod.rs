@@ -9,8 +9,8 @@ mod types;
 
 pub use layers::{Effective, Layers, Origin, SettingsError, environment_name, load};
 pub use types::{
-    ApiSettings, DatabaseUrl, EdgeSettings, EngineSettings, Limits, LogFormat, LogSettings, ReadToken, Role,
-    Settings, TestSettings,
+    ApiSettings, DatabaseUrl, EdgeSettings, EngineSettings, Limits, LogFormat, LogSettings, ReadToken,
+    RefusalSettings, Role, Settings, TestSettings,
 };
 
 #[cfg(test)]

@@ -26,6 +26,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How the edge judges requests.
     pub edge: EdgeSettings,
+    /// How much is kept of what was refused.
+    pub refusals: RefusalSettings,
     /// Who may read pages and figures.
     pub api: ApiSettings,
     /// How the engine works through the log.
@@ -47,6 +49,7 @@ impl Default for Settings {
             master_key_file: None,
             limits: Limits::default(),
             edge: EdgeSettings::default(),
+            refusals: RefusalSettings::default(),
             api: ApiSettings::default(),
             engine: EngineSettings::default(),
             log: LogSettings::default(),
@@ -120,6 +123,24 @@ impl EdgeSettings {
 impl Default for EdgeSettings {
     fn default() -> Self {
         Self { future_tolerance_seconds: 300 }
+    }
+}
+
+/// How much is kept of what was refused.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RefusalSettings {
+    /// Notes that one source may have in a minute, in each process.
+    pub per_source_and_minute: u32,
+    /// Notes that are stored.
+    pub most_stored: u64,
+    /// Days after which a note is thrown away.
+    pub keep_days: u32,
+}
+
+impl Default for RefusalSettings {
+    fn default() -> Self {
+        Self { per_source_and_minute: 600, most_stored: 100_000, keep_days: 30 }
     }
 }
 

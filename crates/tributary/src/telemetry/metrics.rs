@@ -14,6 +14,7 @@ pub struct Metrics(Arc<Figures>);
 #[derive(Debug)]
 struct Figures {
     events: CounterFamily<3>,
+    refusals: CounterFamily<2>,
     requests: RequestCounters,
     append: Histogram,
     batch: Histogram,
@@ -30,6 +31,11 @@ impl Default for Metrics {
                 "tributary_events_total",
                 "Events by way in, outcome and reason.",
                 ["way", "outcome", "reason"],
+            ),
+            refusals: CounterFamily::new(
+                "tributary_refusals_total",
+                "Notes about refused events by what became of them (kept, over_limit, overflow, not_stored) and by reason.",
+                ["fate", "reason"],
             ),
             requests: RequestCounters::default(),
             append: Histogram::new(
@@ -69,6 +75,11 @@ impl Metrics {
         self.0.events.add([way, outcome, reason], 1);
     }
 
+    /// Counts notes about refused events: what became of them, and the code of the reason.
+    pub fn refusals(&self, fate: &'static str, reason: &'static str, notes: u64) {
+        self.0.refusals.add([fate, reason], notes);
+    }
+
     /// Counts an answered request. `route` is the template (`/c/{link}`), never the path that was asked for.
     pub fn http_request(&self, route: &str, status: u16) {
         self.0.requests.add(route, status);
@@ -102,6 +113,7 @@ impl Metrics {
         let mut out = String::with_capacity(8 << 10);
         let figures = &self.0;
         figures.events.render(&mut out);
+        figures.refusals.render(&mut out);
         figures.requests.render(&mut out);
         figures.append.render(&mut out);
         figures.settled.render(&mut out);

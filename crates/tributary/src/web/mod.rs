@@ -10,6 +10,7 @@
 //! | `words`, `figures` | how states, reasons, amounts and times are said |
 //! | `html`, `layout`, `style.css` | escaping, the frame of a page |
 //! | `home`, `conversions`, `explanation`, `attribution` | the pages |
+//! | `refusals` | the notes about refused requests |
 //! | `reports` | the attribution report's reading |
 //! | `json`, `request` | the figures as JSON, what may be asked |
 
@@ -24,6 +25,7 @@ pub mod json;
 pub mod layout;
 pub mod overview;
 pub mod partners;
+mod refusals;
 pub mod remembered;
 mod reports;
 pub mod request;
@@ -54,6 +56,7 @@ use self::overview::{AsOf, Overview, ReadError, at_one_moment};
 use self::remembered::Remembered;
 use self::request::{Parameters, Refused};
 use crate::edge::now;
+use crate::edge::refusals::Refusals;
 use crate::operations::explaining::{ExplainError, Explanation, Sight, Viewer};
 use crate::setup::live::LiveConfiguration;
 
@@ -75,6 +78,8 @@ pub struct Pages {
     pub state: Arc<dyn StateReader>,
     /// The log.
     pub log: Arc<dyn LogReader>,
+    /// The notes about refused requests.
+    pub refusals: Refusals,
     /// The set-up in force.
     pub configuration: Arc<LiveConfiguration>,
     /// Hashes identifiers as the door does, and checks click ids.
@@ -102,6 +107,7 @@ pub fn routes(pages: Arc<Pages>) -> Router {
         .route("/v1/conversions", get(conversions_json))
         .route("/v1/balances", get(balances_json))
         .route("/v1/funnel", get(funnel_json))
+        .route("/v1/refusals", get(refusals::refusals_json))
         .route("/v1/partners", get(partners_json))
         .route("/reports/attribution", get(reports::attribution_html))
         .route("/v1/reports/attribution", get(reports::attribution_json))
@@ -219,6 +225,7 @@ async fn explained(pages: Arc<Pages>, question: Question) -> Result<(StatusCode,
         let sight = Sight {
             state: pages.state.as_ref(),
             log: pages.log.as_ref(),
+            refusals: pages.refusals.store(),
             configuration: &configuration,
             keyring: &pages.keyring,
             now: now(),
@@ -231,6 +238,7 @@ async fn explained(pages: Arc<Pages>, question: Question) -> Result<(StatusCode,
         explanation.map_err(|error| match error {
             ExplainError::State(error) => ReadError::State(error),
             ExplainError::Log(error) => ReadError::Log(error),
+            ExplainError::Refusals(error) => ReadError::Refusals(error),
         })
     })
     .await?;

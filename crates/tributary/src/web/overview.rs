@@ -11,6 +11,7 @@ use tributary_domain::ids::BrandKey;
 use tributary_domain::settlement::Conversion;
 use tributary_domain::time::Timestamp;
 use tributary_store::log::{ConflictRecord, LogError, LogReader};
+use tributary_store::refusals::RefusalError;
 use tributary_store::state::{Payout, StateError, StateReader, StoredFact};
 
 use super::partners::{Book, PartnerMoney, books, partners};
@@ -34,6 +35,9 @@ pub enum ReadError {
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The notes about refused requests failed.
+    #[error(transparent)]
+    Refusals(#[from] RefusalError),
     /// The reading was cut off.
     #[error("the reading was cut off")]
     CutOff,

@@ -1,4 +1,5 @@
 mod decoding;
+mod harmless;
 mod sameness;
 
 use tributary_domain::ids::{BrandKey, SourceKey};

@@ -29,6 +29,7 @@ use tributary_domain::settlement::Conversion;
 use tributary_domain::time::Timestamp;
 use tributary_store::keys::Keyring;
 use tributary_store::log::{LogError, LogReader};
+use tributary_store::refusals::{RefusalError, RefusalStore};
 use tributary_store::state::{Payout, StateError, StateReader, StoredFact};
 
 pub use self::absence::{Cause, Progress, Stage};
@@ -47,6 +48,9 @@ pub enum ExplainError {
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// The notes about refused requests failed.
+    #[error(transparent)]
+    Refusals(#[from] RefusalError),
 }
 
 /// What an explanation looks at, and who looks.
@@ -56,6 +60,8 @@ pub struct Sight<'a> {
     pub state: &'a dyn StateReader,
     /// The log.
     pub log: &'a dyn LogReader,
+    /// The notes about refused requests.
+    pub refusals: &'a dyn RefusalStore,
     /// The set-up in force.
     pub configuration: &'a Configuration,
     /// Hashes identifiers as the door does, and checks click ids.
@@ -114,8 +120,23 @@ impl Sight<'_> {
             "nothing" => Some(self.absence(id)?),
             _ => Progress::of(&explanation, self.now),
         };
+        if self.viewer.is_none() {
+            self.add_refused_later(id, &mut explanation)?;
+        }
         explanation.sections = prose::sections(&explanation);
         Ok(explanation)
+    }
+
+    /// Adds what was refused under the id after it was stored, behind the other causes of its not getting further.
+    fn add_refused_later(&self, id: &str, explanation: &mut Explanation) -> Result<(), ExplainError> {
+        let stored_at =
+            explanation.arrived.as_ref().and_then(|arrived| Timestamp::parse(&arrived.received_at).ok());
+        let stopped = explanation.progress.take_if(|progress| progress.stopped_at.is_some());
+        explanation.progress = match (stopped, stored_at) {
+            (Some(progress), Some(at)) => Some(progress.and(self.refused_later(id, at)?.into_iter())),
+            (stopped, _) => stopped.or(explanation.progress.take()),
+        };
+        Ok(())
     }
 
     /// Everything that is known, for the operator.

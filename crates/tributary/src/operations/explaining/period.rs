@@ -35,12 +35,16 @@ impl Sight<'_> {
             .filter(|stored| stored.fact.body.action().is_some())
             .take(MOST_CONVERSIONS)
             .collect();
+        let refused = self.refused_between(from, to, source)?;
+        let (stage, refused) =
+            (refused.first().map(|(stage, _)| *stage), refused.into_iter().map(|(_, cause)| cause));
+        let first = stage.unwrap_or(Stage::Received);
         let progress = if found.is_empty() {
-            Progress::stopped(Stage::Received, self.silent(source)?)
+            Progress::stopped(first, refused.chain(self.silent(source)?).collect())
         } else if actions.is_empty() {
-            Progress::stopped(Stage::Received, vec![no_conversions(&found)])
+            Progress::stopped(first, refused.chain([no_conversions(&found)]).collect())
         } else {
-            self.common_stop(&actions)?
+            self.common_stop(&actions)?.and(refused)
         };
         let source = source.map_or_else(String::new, |source| format!(" from {source}"));
         let mut explanation = Explanation {
@@ -109,7 +113,7 @@ impl Sight<'_> {
         causes.push(Cause::new(
             "source_silent",
             "No event of this time was taken in: none was sent, or all were refused.",
-            "Look at the answers on the sender's side, and at the refusals in `/metrics`. Times are the events' own, in UTC.",
+            "Look at the answers on the sender's side, and at `tributary refusals list`. Times are the events' own, in UTC.",
         ));
         Ok(causes)
     }

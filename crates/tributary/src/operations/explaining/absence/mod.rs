@@ -3,6 +3,7 @@
 //! What is stored is judged from the explanation alone: so the causes that a partner is told hold nothing that his explanation does not.
 
 mod money;
+mod refused;
 mod stored;
 mod unknown;
 
@@ -128,6 +129,15 @@ impl Progress {
             stopped_at: Some(at),
             causes: causes.collect(),
         }
+    }
+
+    /// The same with further causes behind those that are there.
+    pub(super) fn and(mut self, further: impl Iterator<Item = Cause>) -> Self {
+        self.causes.extend(further);
+        for (place, cause) in self.causes.iter_mut().enumerate() {
+            cause.rank = place + 1;
+        }
+        self
     }
 
     pub(super) fn done() -> Self {

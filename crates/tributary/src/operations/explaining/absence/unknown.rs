@@ -21,17 +21,18 @@ impl Sight<'_> {
         if self.viewer.is_none() {
             found.extend(self.not_processed(id)?.map(|cause| (Stage::Processed, cause)));
             found.extend(self.in_conflict(id)?.map(|cause| (Stage::Stored, cause)));
+            found.extend(self.refused(id)?);
             found.extend(self.about_click_id(id));
             found.extend(self.about_code(id)?);
             found.extend(self.about_link(id));
             found.extend(self.other_spelling(id)?.map(|cause| (Stage::Received, cause)));
         }
         found.push((Stage::Received, never_received(self.viewer.is_some())));
-        if self.viewer.is_none() {
+        if self.viewer.is_none() && !found.iter().any(|(stage, _)| *stage == Stage::Accepted) {
             found.push((Stage::Accepted, Cause::new(
                 "refused_at_the_door",
-                "A request with it was refused. Refused requests are counted, not kept.",
-                "Look at the answer on the sender's side: it names the field and the remedy. The result file of an import lists each refused row.",
+                "A request with it was refused, and no note of it is left: so many are kept of each source and minute, and not for ever.",
+                "Look at the answer on the sender's side: it names the field and the remedy. `tributary refusals list` shows the notes that are left. The result file of an import lists each refused row.",
             )));
         }
         let stage = found.first().map_or(Stage::Received, |(stage, _)| *stage);

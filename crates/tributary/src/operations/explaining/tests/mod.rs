@@ -4,6 +4,7 @@ mod absences;
 mod chains;
 mod planted;
 mod redaction;
+mod refusals;
 mod terms;
 
 use serde_json::Value;
@@ -27,6 +28,7 @@ fn asked<T>(bench: &Workbench, viewer: Option<&Viewer>, ask: impl FnOnce(&Sight<
     ask(&Sight {
         state: bench.desk.state.as_ref(),
         log: bench.desk.log.as_ref(),
+        refusals: bench.desk.intake.refusals.store(),
         configuration: &configuration,
         keyring: &bench.desk.intake.keyring,
         now: NOW,
