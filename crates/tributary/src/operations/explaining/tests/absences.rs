@@ -38,7 +38,7 @@ fn every_planted_cause_is_ranked_first() {
 
 /// Codes that no single plant can rank first, with the test that shows them.
 const ELSEWHERE: [(&str, &str); 6] = [
-    ("refused_at_the_door", "stands behind never_received: refused requests are not kept"),
+    ("refused_at_the_door", "stands behind never_received: the note of a refused request may be gone"),
     ("source_silent", "a_time_and_a_source_are_explained_by_what_most_conversions_lack"),
     ("unknown_source", "a_time_and_a_source_are_explained_by_what_most_conversions_lack"),
     ("no_conversions_sent", "a_time_and_a_source_are_explained_by_what_most_conversions_lack"),

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use tributary_adapters::canonical::DecodingRules;
 use tributary_adapters::import::ColumnMap;
 use tributary_domain::fact::PayoutStep;
+use tributary_domain::reason::Reason;
 use tributary_domain::time::{Span, Timestamp};
 
 use crate::operations::explaining::Stage;
@@ -133,11 +134,35 @@ pub(super) fn paid(bench: &mut Workbench, steps: &[PayoutStep]) -> String {
     id
 }
 
+/// An order in a request that a door refuses as a whole.
+fn refused(bench: &mut Workbench, reason: Reason) -> String {
+    super::refusals::refuse(bench, reason, reason == Reason::RateLimited, r#"{"order_id":"o-1"}"#);
+    "o-1".to_owned()
+}
+
+/// An order that is refused for what it says.
+fn not_taken(bench: &mut Workbench, order: &str) -> String {
+    let id = sent(bench, &[order.to_owned()], "o-1");
+    bench.desk.intake.refusals.flush();
+    id
+}
+
 pub(super) type Plant = fn(&mut Workbench) -> String;
 
 /// A cause, the stage that is not reached, and how to bring it about; it answers what to ask for.
 pub(super) const PLANTED: &[(&str, Stage, Plant)] = &[
     ("never_received", Stage::Received, |_| "order-of-nobody".to_owned()),
+    ("signature_missing", Stage::Accepted, |bench| refused(bench, Reason::SignatureMissing)),
+    ("signature_invalid", Stage::Accepted, |bench| refused(bench, Reason::SignatureInvalid)),
+    ("signature_expired", Stage::Accepted, |bench| refused(bench, Reason::SignatureExpired)),
+    ("unknown_source", Stage::Accepted, |bench| refused(bench, Reason::UnknownSource)),
+    ("rate_limited", Stage::Accepted, |bench| refused(bench, Reason::RateLimited)),
+    ("storage_unavailable", Stage::Stored, |bench| refused(bench, Reason::StorageUnavailable)),
+    ("invalid_field", Stage::Accepted, |bench| not_taken(bench, &order(2, r#","currency":"XQX""#))),
+    ("missing_field", Stage::Accepted, |bench| {
+        not_taken(bench, &event("conversion", 2, r#""customer_id":"c","transaction_id":"o-1""#))
+    }),
+    ("unknown_campaign", Stage::Accepted, |bench| not_taken(bench, &order(2, r#","campaign":"winter""#))),
     ("click_id_forged", Stage::Accepted, |bench| {
         let id = issued(bench, "a", "acme");
         let (head, last) = id.split_at(id.len() - 1);

@@ -35,7 +35,7 @@ const BY_REQUEST: &[(Reason, bool, Stage)] = &[
     (Reason::StorageUnavailable, true, Stage::Stored),
 ];
 
-fn refuse(bench: &Workbench, reason: Reason, proven: bool, body: &str) {
+pub(super) fn refuse(bench: &Workbench, reason: Reason, proven: bool, body: &str) {
     let configuration = bench.desk.configuration.current();
     let source = configuration.source(&Workbench::shop(), now()).filter(|_| reason != Reason::UnknownSource);
     let request = Refused { named: Some("shop"), source, proven, ..Refused::new(Way::Events, now()) };
