@@ -18,17 +18,22 @@ impl Sight<'_> {
     /// The first stage at which it must have stopped. A partner is told nothing of what others sent.
     pub(in super::super) fn absence(&self, id: &str) -> Result<Progress, ExplainError> {
         let mut found: Vec<(Stage, Cause)> = Vec::new();
+        let mut was_refused = false;
         if self.viewer.is_none() {
             found.extend(self.not_processed(id)?.map(|cause| (Stage::Processed, cause)));
             found.extend(self.in_conflict(id)?.map(|cause| (Stage::Stored, cause)));
-            found.extend(self.refused(id)?);
+            let refused = self.refused(id)?;
+            was_refused = !refused.is_empty();
+            found.extend(refused);
             found.extend(self.about_click_id(id));
             found.extend(self.about_code(id)?);
             found.extend(self.about_link(id));
             found.extend(self.other_spelling(id)?.map(|cause| (Stage::Received, cause)));
         }
-        found.push((Stage::Received, never_received(self.viewer.is_some())));
-        if self.viewer.is_none() && !found.iter().any(|(stage, _)| *stage == Stage::Accepted) {
+        if !was_refused {
+            found.push((Stage::Received, never_received(self.viewer.is_some())));
+        }
+        if self.viewer.is_none() && !was_refused {
             found.push((Stage::Accepted, Cause::new(
                 "refused_at_the_door",
                 "A request with it was refused, and no note of it is left: so many are kept of each source and minute, and not for ever.",
