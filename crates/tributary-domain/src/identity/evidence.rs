@@ -1,6 +1,6 @@
 //! Why facts belong to one person: the evidence on each edge between them, and the shortest chain between two.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::decision::{Identifier, IdentityDecision};
 use super::guards::Guards;
@@ -48,6 +48,17 @@ pub struct IdentifierStanding {
     pub facts: usize,
     /// Customers that it was seen with; counted until they are too many.
     pub customers: usize,
+}
+
+/// An identifier that stands for nobody or went beyond a bound, with the people whom it would have made one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Guarded {
+    /// The identifier, why it joins nobody, and how much hangs on it.
+    pub standing: IdentifierStanding,
+    /// The lasting labels of the people whose facts carry it.
+    pub people: BTreeSet<EventId>,
+    /// Facts that carry it and belong to nobody.
+    pub facts_of_nobody: usize,
 }
 
 /// What an operator ruled about an identifier of a person.
@@ -175,6 +186,56 @@ impl<'f> IdentityGraph<'f> {
     #[must_use]
     pub fn standing(&self, identifier: &Identifier) -> Option<&IdentifierStanding> {
         self.standings.get(identifier)
+    }
+
+    /// The identifiers of this cluster that are none or went beyond a bound, in the order of identifiers.
+    #[must_use]
+    pub fn guarded(&self) -> Vec<Guarded> {
+        let is_guarded = |standing: &&IdentifierStanding| {
+            matches!(
+                standing.reason,
+                Reason::IdentifierPlaceholder
+                    | Reason::IdentifierIgnored
+                    | Reason::IdentifierOfCrowd
+                    | Reason::IdentifierOverrun
+            )
+        };
+        let mut guarded: BTreeMap<Identifier, Guarded> = self
+            .standings
+            .values()
+            .filter(is_guarded)
+            .map(|standing| {
+                let found =
+                    Guarded { standing: standing.clone(), people: BTreeSet::new(), facts_of_nobody: 0 };
+                (standing.identifier.clone(), found)
+            })
+            .collect();
+        if guarded.is_empty() {
+            return Vec::new();
+        }
+        let labels = self.labels();
+        for (place, fact) in self.facts.iter().enumerate() {
+            for identifier in Identifier::all_of(&fact.subject) {
+                let Some(found) = guarded.get_mut(&identifier) else { continue };
+                match self.worked.persons[place].and_then(|person| labels.get(&person)) {
+                    Some(label) => drop(found.people.insert(*label)),
+                    None => found.facts_of_nobody += 1,
+                }
+            }
+        }
+        guarded.into_values().collect()
+    }
+
+    /// The lasting label of each person.
+    fn labels(&self) -> HashMap<usize, EventId> {
+        let mut labels: HashMap<usize, EventId> = HashMap::new();
+        for (fact, person) in self.facts.iter().zip(&self.worked.persons) {
+            if let Some(person) = person {
+                let label = labels.entry(*person).or_insert(fact.event_id);
+                *label = (*label).min(fact.event_id);
+            }
+        }
+        labels
     }
 
     /// The first fact that belongs to somebody because of this identifier, else the first that carries it.
@@ -310,11 +371,12 @@ fn standings(
 fn joins(worked: &Worked<'_>, identifier: &Identifier, number: usize) -> Reason {
     let identifiers = &worked.identifiers;
     let customers = identifiers.customers(number);
+    if let Some(reason) = identifiers.beyond_bound(number) {
+        return reason;
+    }
     match identifier {
-        _ if identifiers.is_overrun(number) => Reason::IdentifierOverrun,
         Identifier::Customer(_) => Reason::IdentifierJoins,
         _ if identifiers.is_contested(number) => Reason::IdentifierContested,
-        _ if customers > identifiers.bound() => Reason::IdentifierOfCrowd,
         Identifier::Visitor(_) | Identifier::Click(_) if customers > 1 => Reason::IdentifierShared,
         _ => Reason::IdentifierJoins,
     }

@@ -169,6 +169,16 @@ impl<'a> Guards<'a> {
         if placeholder { Some(Reason::IdentifierPlaceholder) } else { ignored }
     }
 
+    /// Whether any identifier that a fact names is none at all.
+    #[must_use]
+    pub fn is_placeholder_in(&self, subject: &Subject) -> bool {
+        [subject.customer, subject.email, subject.visitor]
+            .iter()
+            .flatten()
+            .any(|hash| self.is_placeholder(hash))
+            || subject.click_id.as_ref().is_some_and(is_placeholder)
+    }
+
     pub(super) fn is_ignored(&self, hash: &SubjectHash) -> bool {
         self.known.is_some_and(|known| known.ignored.contains(hash))
     }

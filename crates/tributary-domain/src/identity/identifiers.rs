@@ -7,6 +7,7 @@ use super::guards::{Guards, is_placeholder};
 use crate::click_id::ClickId;
 use crate::fact::{Fact, FactBody};
 use crate::ids::SubjectHash;
+use crate::reason::Reason;
 
 /// An identifier inside one cluster. Transactions connect facts of one order, not people, and are absent.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -250,24 +251,36 @@ impl<'f> Identifiers<'f> {
         is_apart(&self.apart, one, other)
     }
 
-    /// Whether too much hangs on it.
-    pub(super) fn is_overrun(&self, place: usize) -> bool {
-        self.overrun.contains(&place)
-    }
-
     /// Whether it is an e-mail address of customers who are kept apart.
     pub(super) fn is_contested(&self, place: usize) -> bool {
         self.contested.contains(&place)
     }
 
+    /// The bound that an identifier went beyond, so that it joins nobody.
+    pub(super) fn beyond_bound(&self, place: usize) -> Option<Reason> {
+        match self.known[place] {
+            _ if self.overrun.contains(&place) => Some(Reason::IdentifierOverrun),
+            Known::Customer(_) => None,
+            _ if self.customers[place].len() > self.bound => Some(Reason::IdentifierOfCrowd),
+            _ => None,
+        }
+    }
+
+    /// The facts, by their places, that name an identifier beyond its bound, with the reason; nearly always none.
+    pub(super) fn facts_beyond_bound(&self) -> Vec<(usize, Reason)> {
+        if self.overrun.is_empty() && self.customers.iter().all(|customers| customers.len() <= self.bound) {
+            return Vec::new();
+        }
+        let beyond = |present: &Present| {
+            present.all().into_iter().flatten().find_map(|place| self.beyond_bound(place))
+        };
+        let facts = self.of_facts.iter().enumerate();
+        facts.filter_map(|(fact, present)| Some((fact, beyond(present)?))).collect()
+    }
+
     /// How many customers it was seen with, counted until they are too many.
     pub(super) fn customers(&self, place: usize) -> usize {
         self.customers[place].len()
-    }
-
-    /// More customers than this are too many.
-    pub(super) const fn bound(&self) -> usize {
-        self.bound
     }
 }
 

@@ -24,7 +24,7 @@ use crate::fact::{Fact, FactBody};
 use crate::ids::{BrandKey, SubjectHash, TransactionId, fingerprint, fingerprint_in_order};
 
 pub use decision::{Identifier, IdentifierKind, IdentityDecision, Ruling};
-pub use evidence::{Edge, IdentifierStanding, IdentityGraph, Person, RulingStanding, Tie};
+pub use evidence::{Edge, Guarded, IdentifierStanding, IdentityGraph, Person, RulingStanding, Tie};
 pub use guards::{DEFAULT_MOST_FACTS, Guards, IdentityRules, KnownIdentifiers, is_placeholder, placeholders};
 pub use stitching::{PersonIndex, Stitching, stitch};
 

@@ -7,6 +7,7 @@ use super::guards::{Guards, is_placeholder};
 use super::identifiers::Identifiers;
 use crate::fact::Fact;
 use crate::ids::EventId;
+use crate::reason::Reason;
 
 /// A person within one cluster: an index that means nothing outside it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -20,9 +21,16 @@ pub struct Stitching {
     testers: HashSet<PersonIndex>,
     /// Facts whose click id is not theirs, or is none.
     without_click: HashSet<usize>,
+    guarded: Vec<(usize, Reason)>,
 }
 
 impl Stitching {
+    /// The facts, by their places, that name an identifier which went beyond a bound and joins nobody, with the reason.
+    #[must_use]
+    pub fn guarded(&self) -> &[(usize, Reason)] {
+        &self.guarded
+    }
+
     /// The person of the fact at that place in the stitched slice; `None` when only an ignored identifier names him.
     #[must_use]
     pub fn person(&self, fact: usize) -> Option<PersonIndex> {
@@ -67,6 +75,7 @@ pub fn stitch(facts: &[&Fact], guards: &Guards<'_>) -> Stitching {
         labels: labels(facts, &persons),
         testers: testers.filter_map(|(_, person)| *person).collect(),
         without_click: without_click(facts, &identifiers, guards),
+        guarded: identifiers.facts_beyond_bound(),
         persons,
     }
 }

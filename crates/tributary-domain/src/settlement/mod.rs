@@ -41,6 +41,8 @@ pub struct Settlement {
     pub conversions: Vec<Conversion>,
     /// The outcome of each fact, in order of time and event id.
     pub outcomes: Vec<(EventId, Reason)>,
+    /// Facts that name an identifier which went beyond a bound and joins nobody, with the reason.
+    pub guarded: Vec<(EventId, Reason)>,
 }
 
 /// A settled conversion.
@@ -243,7 +245,9 @@ impl<'a> Cluster<'a> {
         let outcomes = self.facts.iter().zip(outcomes);
         let outcomes =
             outcomes.map(|(fact, outcome)| (fact.event_id, outcome.unwrap_or_else(|| unmentioned(fact))));
-        Settlement { conversions, outcomes: outcomes.collect() }
+        let guarded = self.stitching.guarded().iter();
+        let guarded = guarded.map(|(place, reason)| (self.facts[*place].event_id, *reason));
+        Settlement { conversions, outcomes: outcomes.collect(), guarded: guarded.collect() }
     }
 
     /// Settles one action, whose deliveries are given earliest first.

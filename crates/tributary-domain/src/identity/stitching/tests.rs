@@ -1,3 +1,5 @@
+mod chains;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
