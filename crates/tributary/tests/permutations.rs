@@ -12,15 +12,15 @@ mod harness;
 use std::collections::HashMap;
 
 use harness::client::Client;
+use harness::disorder::{log_in_disorder, rule};
 use harness::facts::world;
 use harness::house::{Ground, House, Sent};
 use harness::sender::as_query;
 use harness::{Installation, SET_UP};
 use proptest::prelude::*;
 use serde_json::Value;
-use tributary::operations::identity::{self, Considered};
 use tributary::operations::payout;
-use tributary_domain::fact::{FactBody, PayoutStep};
+use tributary_domain::fact::PayoutStep;
 use tributary_domain::identity::Ruling;
 use tributary_domain::ids::BrandKey;
 use tributary_domain::time::Timestamp;
@@ -28,9 +28,8 @@ use tributary_sim::disorder::{duplicate, shuffle, split};
 use tributary_sim::random::Random;
 use tributary_sim::world::{Secrets, SetUp, set_up};
 use tributary_sim::{Parameters, simulate};
-use tributary_store::log::{LogRecord, NewRecord, Sequence, Way};
+use tributary_store::log::{Sequence, Way};
 use tributary_store::state::ConversionFilter;
-use tributary_store::wire;
 
 /// When the events are told: long after they happened, in microseconds.
 const TOLD: i64 = 1_780_000_000_000_000;
@@ -123,44 +122,6 @@ fn with_payouts(seed: u64) -> House {
     house
 }
 
-/// The records in another order. Only the steps of payouts keep theirs: each is a command that was given after the one before it.
-fn disordered(records: &[LogRecord], seed: u64) -> Vec<LogRecord> {
-    let is_payout = |record: &LogRecord| {
-        let fact = wire::fact::decode(&record.fact).unwrap();
-        matches!(fact.body, FactBody::PayoutPrepared(_) | FactBody::PayoutAdvanced(_))
-    };
-    let mut steps = records.iter().filter(|record| is_payout(record));
-    let shuffled = shuffle(records.to_vec(), seed);
-    shuffled
-        .into_iter()
-        .map(|record| if is_payout(&record) { steps.next().unwrap().clone() } else { record })
-        .collect()
-}
-
-/// The records of one log in another order and split, through the engine of another installation.
-fn log_in_disorder(ground: Ground, records: &[LogRecord], seed: u64) -> String {
-    let mut random = Random::of(seed, 3, 0);
-    let mut house = House::new(ground, SET_UP, 1 + random.below(20));
-    for batch in split(disordered(records, seed), 12, seed) {
-        let again: Vec<NewRecord> = batch
-            .into_iter()
-            .map(|record| NewRecord {
-                event_id: record.event_id,
-                key: record.key,
-                content: [0; 16],
-                received_at: record.received_at,
-                way: record.way,
-                fact: record.fact,
-                sealed: record.sealed,
-            })
-            .collect();
-        house.desk.intake.log.append_blocking(again).unwrap();
-        house.settle();
-        house.holds();
-    }
-    house.hash()
-}
-
 #[test]
 fn payouts_lead_to_one_state_whenever_the_events_around_them_arrive() {
     let mut paid = 0;
@@ -180,21 +141,6 @@ fn payouts_lead_to_one_state_whenever_the_events_around_them_arrive() {
         }
     }
     assert!(paid > 6, "{paid} payouts");
-}
-
-/// Rules about two identifiers as an operator does, and says whether there was anything to rule.
-fn rule(house: &mut House, ruling: Ruling, one: &str, other: &str, at: Timestamp) -> bool {
-    let brand = BrandKey::parse("acme").unwrap();
-    let keyring = house.desk.intake.keyring.clone();
-    let find = |text| identity::identifier(house.desk.state.as_ref(), &keyring, &brand, text).ok();
-    let (Some(one), Some(other)) = (find(one), find(other)) else { return false };
-    let considered = Considered::new(&brand, ruling, one, other, "two sisters").unwrap();
-    let configuration = house.desk.configuration.current();
-    let effect = considered.effect(house.desk.state.as_ref(), &configuration, at).unwrap();
-    let ruled = considered.apply(&mut house.desk, at).unwrap();
-    assert_eq!(ruled.is_none(), effect.stands_already);
-    house.holds();
-    ruled.is_some()
 }
 
 /// What is booked, whoever's.

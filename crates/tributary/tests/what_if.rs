@@ -159,6 +159,27 @@ fn a_what_if_is_kept_promoted_once_and_refused_for_what_was_paid() {
 }
 
 #[test]
+fn a_kept_what_if_is_in_the_backup_and_can_be_promoted_after_it_was_restored() {
+    let installation = sold(Ground::Sqlite);
+    let file = installation.file("first.yaml", FIRST);
+    installation.json(&["replay", "--with", file.to_str().unwrap(), "--diff", "--save", "first"]);
+    let kept = installation.json(&["what-if", "list"]);
+    let backup = installation.files().join("backup");
+    installation.run(&["backup", backup.to_str().unwrap()]).ok();
+
+    let restored = Installation::embedded();
+    restored.run(&["restore", backup.to_str().unwrap()]).ok();
+    assert_eq!(restored.json(&["what-if", "list"]), kept);
+    assert_eq!(kept.as_array().map(Vec::len), Some(1), "{kept}");
+    // Its sealed files open under the keys of the backup.
+    let promote = ["what-if", "promote", "first", "--from", "2026-03-01", "--including-past"];
+    assert_eq!(partner(&restored.json(&promote), "anna").unwrap()["difference"], "5.00");
+    let server = restored.serve();
+    assert_eq!(harness::shares(&server.conversion("o-1")), ["anna 100.00"]);
+    restored.verify();
+}
+
+#[test]
 fn replay_compares_up_to_where_the_engine_is() {
     let installation = sold(Ground::Sqlite);
     let before = installation.json(&["replay"]);

@@ -7,6 +7,7 @@ use clap::Args;
 use tributary_store::copying::copy_sqlite;
 
 use super::{Failure, SettingsArgs, print_line};
+use crate::operations::what_if::SavedWhatIfs;
 use crate::settings::Settings;
 use crate::storage::Storage;
 
@@ -65,6 +66,7 @@ pub fn run_backup(args: &BackupArgs) -> Result<(), Failure> {
         copy_sqlite(&settings.data_dir.join(name), &args.path.join(name)).map_err(Failure::new)?;
     }
     copy_notes(&settings.data_dir, &args.path)?;
+    SavedWhatIfs::of(&settings.data_dir).copy_to(&args.path).map_err(Failure::new)?;
     let key = settings.master_key_path();
     if key.exists() {
         std::fs::copy(&key, args.path.join("master.key")).map_err(cannot)?;
@@ -99,6 +101,7 @@ pub fn run_restore(args: &RestoreArgs) -> Result<(), Failure> {
         copy_sqlite(&args.path.join(name), &target.join(name)).map_err(Failure::new)?;
     }
     copy_notes(&args.path, target)?;
+    SavedWhatIfs::of(&args.path).copy_to(target).map_err(Failure::new)?;
     let key = args.path.join("master.key");
     if key.exists() {
         std::fs::copy(key, settings.master_key_path()).map_err(cannot)?;

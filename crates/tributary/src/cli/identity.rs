@@ -35,6 +35,13 @@ pub enum IdentityCommand {
         #[arg(value_name = "ID")]
         id: String,
     },
+    /// List the identifiers that join nobody (placeholders, ignored ones, those beyond a bound) and whom they would have made one. Reads
+    /// every stored fact.
+    Guarded {
+        /// Lines at most: first those that would have joined most people.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: usize,
+    },
     /// Keep two identifiers from ever being one person; without --apply, show what that does to money.
     Separate(RulingArgs),
     /// Rule that two identifiers are one person; without --apply, show what that does to money.
@@ -67,6 +74,7 @@ pub struct RulingArgs {
 pub fn run(args: &IdentityArgs) -> Result<(), Failure> {
     let (ruling, words) = match &args.command {
         IdentityCommand::Show { id } => return show(args, id),
+        IdentityCommand::Guarded { limit } => return guarded(args, *limit),
         IdentityCommand::Separate(words) => (Ruling::Separate, words),
         IdentityCommand::Join(words) => (Ruling::Join, words),
         IdentityCommand::Rejoin(words) => (Ruling::Rejoin, words),
@@ -97,6 +105,40 @@ fn show(args: &IdentityArgs, id: &str) -> Result<(), Failure> {
     let identifier = identity::identifier(opened.state.as_ref(), &keyring, &brand, id)?;
     let person = identity::show(opened.state.as_ref(), &configuration, &brand, &identifier)?;
     if args.output.is_json() { print_json(&person) } else { print_person(&person) }
+}
+
+fn guarded(args: &IdentityArgs, limit: usize) -> Result<(), Failure> {
+    let opened = Opened::open(&args.settings)?;
+    let configuration = opened.configuration.current();
+    let mut found = identity::guarded(opened.state.as_ref(), &configuration, args.brand.as_ref())?;
+    let more = found.len().saturating_sub(limit);
+    found.truncate(limit);
+    if args.output.is_json() {
+        return print_json(&serde_json::json!({ "identifiers": found, "more": more }));
+    }
+    for each in &found {
+        print_line(format!(
+            "{} {} ({}): {} facts, {} customers, {} people, {} facts of nobody. {} {}",
+            each.brand,
+            each.identifier,
+            each.reason,
+            each.facts,
+            each.customers,
+            each.people,
+            each.facts_of_nobody,
+            each.message,
+            each.hint
+        ))?;
+        if !each.would_join.is_empty() {
+            let more = if each.people > each.would_join.len() { ", ..." } else { "" };
+            print_line(format!("  would have made one of {}{more}", each.would_join.join(", ")))?;
+        }
+    }
+    match (found.len(), more) {
+        (0, _) => print_line("every identifier joins those who carry it"),
+        (_, 0) => Ok(()),
+        (_, more) => print_line(format!("and {more} more; --limit shows them")),
+    }
 }
 
 fn print_person(person: &ShownPerson) -> Result<(), Failure> {

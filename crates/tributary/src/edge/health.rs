@@ -40,25 +40,30 @@ pub async fn ready(State(edge): State<Arc<Edge>>) -> Response {
         let readiness = &for_blocking.readiness;
         let last = readiness.log.last().map(|sequence| sequence.0);
         let checkpoint = readiness.state.checkpoint().map(|sequence| sequence.0);
-        (last.map_err(|e| e.to_string()), checkpoint.map_err(|e| e.to_string()))
+        let waiting = readiness.state.queue_length().ok();
+        (last.map_err(|e| e.to_string()), checkpoint.map_err(|e| e.to_string()), waiting)
     })
     .await;
-    let (last, checkpoint) = match checked {
+    let (last, checkpoint, waiting) = match checked {
         Ok(checked) => checked,
-        Err(_) => (Err("the check failed".to_owned()), Err("the check failed".to_owned())),
+        Err(_) => (Err("the check failed".to_owned()), Err("the check failed".to_owned()), None),
     };
-    let mut missing: Vec<&str> = Vec::new();
+    let mut missing: Vec<String> = Vec::new();
+    let mut misses = |what: &str| missing.push(what.to_owned());
     if last.is_err() {
-        missing.push("log");
+        misses("log");
     }
     if checkpoint.is_err() {
-        missing.push("store");
+        misses("store");
     }
     if edge.configuration.current().brands.is_empty() {
-        missing.push("set-up: apply a file with at least one brand");
+        misses("set-up: apply a file with at least one brand");
     }
     if edge.readiness.engine.in_a_row() > MOST_FAILURES {
-        missing.push("engine: its step fails again and again; the server's log says why");
+        misses("engine: its step fails again and again; the server's log says why");
+    }
+    if let Some(waiting @ 1..) = waiting {
+        misses(&format!("settlement: {waiting} waiting, so figures may still change"));
     }
     let lag = match (&last, &checkpoint) {
         (Ok(last), Ok(checkpoint)) => Some(last.saturating_sub(*checkpoint)),
@@ -71,6 +76,7 @@ pub async fn ready(State(edge): State<Arc<Edge>>) -> Response {
         "log": last.ok(),
         "checkpoint": checkpoint.ok(),
         "lag": lag,
+        "waiting_clusters": waiting,
     });
     (status, Json(body)).into_response()
 }
@@ -81,10 +87,12 @@ pub async fn metrics(State(edge): State<Arc<Edge>>) -> Response {
     let lag = tokio::task::spawn_blocking(move || {
         let last = asked.readiness.log.last().ok()?;
         let checkpoint = asked.readiness.state.checkpoint().ok()?;
-        Some(last.0.saturating_sub(checkpoint.0))
+        let waiting = asked.readiness.state.queue_length().ok()?;
+        Some((last.0.saturating_sub(checkpoint.0), waiting))
     });
-    if let Ok(Some(lag)) = lag.await {
+    if let Ok(Some((lag, waiting))) = lag.await {
         edge.intake.metrics.set_engine_lag(lag);
+        edge.intake.metrics.set_waiting_clusters(waiting);
     }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], edge.intake.metrics.render()).into_response()
 }

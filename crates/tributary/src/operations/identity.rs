@@ -2,6 +2,7 @@
 //! known before they are made. A ruling is a fact in the log, so that replay, audit and other engines come to the same people.
 
 mod effect;
+mod guarded;
 mod shown;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ use tributary_store::state::{ClusterId, StateReader};
 use tributary_store::wire;
 
 pub use effect::{ConversionEffect, EarnerEffect, Effect, LockedLine};
+pub use guarded::{GuardedIdentifier, guarded};
 pub use shown::{ShownEdge, ShownFact, ShownIdentifier, ShownPerson, ShownRuling, show};
 
 use crate::desk::Desk;

@@ -22,6 +22,7 @@ struct Figures {
     failures: CounterFamily<0>,
     checkpoint: Gauge,
     lag: Gauge,
+    waiting: Gauge,
 }
 
 impl Default for Metrics {
@@ -63,6 +64,10 @@ impl Default for Metrics {
             lag: Gauge::new(
                 "tributary_engine_lag_events",
                 "Log records that the engine has not taken into account yet.",
+            ),
+            waiting: Gauge::new(
+                "tributary_engine_waiting_clusters",
+                "Clusters that wait to be settled again after a change of the set-up.",
             ),
         }))
     }
@@ -107,6 +112,11 @@ impl Metrics {
         self.0.lag.set(events);
     }
 
+    /// Sets how many clusters wait to be settled.
+    pub fn set_waiting_clusters(&self, clusters: u64) {
+        self.0.waiting.set(clusters);
+    }
+
     /// Everything in the Prometheus text format; see [`super::CONTENT_TYPE`].
     #[must_use]
     pub fn render(&self) -> String {
@@ -121,6 +131,7 @@ impl Metrics {
         figures.failures.render(&mut out);
         figures.checkpoint.render(&mut out);
         figures.lag.render(&mut out);
+        figures.waiting.render(&mut out);
         head(&mut out, "tributary_build_info", "The running release.", "gauge");
         out.push_str(concat!("tributary_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1\n"));
         process::render(&mut out);
@@ -147,6 +158,7 @@ mod tests {
         metrics.engine_advanced(900, 512, Duration::from_millis(3));
         metrics.engine_failed();
         metrics.set_engine_lag(7);
+        metrics.set_waiting_clusters(4);
         let text = metrics.render();
         for line in [
             "# TYPE tributary_events_total counter",
@@ -162,6 +174,7 @@ mod tests {
             "tributary_engine_events_total 512",
             "tributary_engine_lag_events 7",
             "tributary_engine_checkpoint 900",
+            "tributary_engine_waiting_clusters 4",
             "tributary_engine_failures_total 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");

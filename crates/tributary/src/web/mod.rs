@@ -58,6 +58,7 @@ use self::request::{Parameters, Refused};
 use crate::edge::now;
 use crate::edge::refusals::Refusals;
 use crate::operations::explaining::{ExplainError, Explanation, Sight, Viewer};
+use crate::operations::identity;
 use crate::setup::live::LiveConfiguration;
 
 /// Pages that are read at the same time; more wait.
@@ -66,7 +67,7 @@ const READERS: usize = 4;
 /// Longest id that can be asked for, in characters.
 const LONGEST_ID: usize = 256;
 
-/// Conversions in one answer: unless asked otherwise, and at most.
+/// Conversions in one answer: unless asked otherwise, and at most. No more of other rows either.
 const CONVERSIONS: usize = 100;
 const MOST_CONVERSIONS: usize = 1_000;
 
@@ -109,6 +110,7 @@ pub fn routes(pages: Arc<Pages>) -> Router {
         .route("/v1/funnel", get(funnel_json))
         .route("/v1/refusals", get(refusals::refusals_json))
         .route("/v1/partners", get(partners_json))
+        .route("/v1/identity/guarded", get(guarded_json))
         .route("/reports/attribution", get(reports::attribution_html))
         .route("/v1/reports/attribution", get(reports::attribution_json))
         .route_layer(middleware::from_fn_with_state(pages.clone(), access::guard))
@@ -392,6 +394,14 @@ async fn funnel_json(State(pages): State<Arc<Pages>>, RawQuery(query): RawQuery)
         let funnel = overview::funnel(pages.state.as_ref(), &pages.configuration.current())?;
         let rows = funnel.iter().filter(|(brand, _)| asked_for(brand, wanted));
         Ok(rows.map(|(brand, stages)| json!({ "brand": brand.as_str(), "stages": stages })).collect())
+    })
+    .await
+}
+
+async fn guarded_json(State(pages): State<Arc<Pages>>, RawQuery(query): RawQuery) -> Response {
+    figures_json(pages, query, "identifiers", |pages, wanted| {
+        let found = identity::guarded(pages.state.as_ref(), &pages.configuration.current(), wanted)?;
+        Ok(found.iter().take(MOST_CONVERSIONS).map(|each| json!(each)).collect())
     })
     .await
 }

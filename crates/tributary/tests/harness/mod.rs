@@ -14,6 +14,7 @@
 #![allow(unused_imports, reason = "each test file uses its own part")]
 
 pub mod client;
+pub mod disorder;
 pub mod facts;
 pub mod house;
 pub mod sender;
@@ -306,7 +307,7 @@ impl Server {
         loop {
             let ready = self.http.get("/readyz");
             let body = ready.json();
-            if ready.status == 200 && body["lag"] == 0 {
+            if ready.status == 200 && body["lag"] == 0 && body["waiting_clusters"] == 0 {
                 return body["log"].as_u64().unwrap();
             }
             assert!(

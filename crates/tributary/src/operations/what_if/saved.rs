@@ -181,6 +181,18 @@ impl SavedWhatIfs {
         std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
     }
 
+    /// Copies all of them into another data directory or a backup, each whole. One that is discarded meanwhile is left out.
+    ///
+    /// # Errors
+    /// When one cannot be read or written.
+    pub fn copy_to(&self, data_dir: &Path) -> anyhow::Result<()> {
+        let copies = Self::of(data_dir);
+        for saved in self.list()? {
+            copies.write(&saved)?;
+        }
+        Ok(())
+    }
+
     fn path(&self, name: &str) -> anyhow::Result<PathBuf> {
         Self::check_name(name)?;
         Ok(self.directory.join(format!("{name}.json")))
