@@ -8,6 +8,7 @@ use tributary_domain::time::Timestamp;
 use tributary_sim::load::Load;
 use tributary_sim::world::{SHOP, SITE};
 
+use crate::history::{self, History};
 use crate::product::Product;
 use crate::report::{Figure, Report, Target};
 use crate::{Bench, bare_postgres, bare_sqlite, client, explaining, world};
@@ -22,14 +23,17 @@ const FEW_CUSTOMERS: u64 = 20_000;
 /// How much is stored and sent.
 struct Amounts {
     customers: u64,
+    /// Purchases of each of the two ways in.
     conversions: u64,
+    /// Customers whose clicks are stored before explanations and replays are measured, where the store is the embedded one.
+    more_customers: u64,
 }
 
 fn amounts(bench: &Bench) -> Amounts {
     if bench.full {
-        Amounts { customers: 1_000_000, conversions: 200_000 }
+        Amounts { customers: 1_000_000, conversions: 500_000, more_customers: 800_000 }
     } else {
-        Amounts { customers: 200_000, conversions: 60_000 }
+        Amounts { customers: 200_000, conversions: 60_000, more_customers: 0 }
     }
 }
 
@@ -47,6 +51,7 @@ pub(crate) fn sqlite(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
         data_dir: &data_dir,
         arguments: &[],
         engine: "SQLite",
+        embedded: true,
         least: 10_000.0,
         least_part: 10.0 / 18.0,
     };
@@ -69,6 +74,7 @@ pub(crate) fn postgres(bench: &Bench, report: &mut Report) -> anyhow::Result<()>
         data_dir: &data_dir,
         arguments: &arguments,
         engine: "PostgreSQL",
+        embedded: false,
         least: 6_000.0,
         least_part: 0.5,
     };
@@ -87,6 +93,7 @@ struct Run<'a> {
     data_dir: &'a Path,
     arguments: &'a [&'a str],
     engine: &'static str,
+    embedded: bool,
     /// Conversions a second on two free cores.
     least: f64,
     /// The same as a part of what the bare loop does there.
@@ -174,8 +181,24 @@ impl Run<'_> {
             "MiB",
             Target::AtMost(400.0),
         ));
-        explaining::measure(&product, &many, 2 * amounts.conversions, engine, self.report)?;
-        product.stop()
+        let mut events = few.clicks() + FEW_CUSTOMERS + many.clicks() + 2 * amounts.conversions;
+        if self.embedded && amounts.more_customers > 0 {
+            let more = world::traffic(3, amounts.more_customers, start);
+            load(&product, &more)?;
+            events += more.clicks();
+        }
+        explaining::measure(&product, &many, (2 * amounts.conversions, events), engine, self.report)?;
+        product.stop()?;
+        let place = ["--data-dir".to_owned(), self.data_dir.to_string_lossy().into_owned()];
+        let history = History {
+            executable: &self.bench.executable,
+            arguments: place.into_iter().chain(self.arguments.iter().map(ToString::to_string)).collect(),
+            directory: &self.bench.directory,
+            set_up: &world::text(),
+            engine,
+            least_replayed: if self.embedded { Target::AtLeast(100_000.0) } else { Target::Told },
+        };
+        history::measure(&history, self.report)
     }
 
     fn serve(&self) -> anyhow::Result<Product> {

@@ -12,11 +12,11 @@ use crate::report::{Figure, Report, Target};
 /// Explanations asked for.
 const QUESTIONS: u64 = 500;
 
-/// Measures the slowest of a hundred, in milliseconds, over the orders of a load whose first `conversions` are stored.
+/// Measures the slowest of a hundred, in milliseconds, over the orders of a load whose first `conversions` are stored, among so many `events`.
 pub(crate) fn measure(
     product: &Product,
     load: &Load,
-    conversions: u64,
+    (conversions, events): (u64, u64),
     engine: &str,
     report: &mut Report,
 ) -> anyhow::Result<()> {
@@ -34,7 +34,6 @@ pub(crate) fn measure(
     }
     taken.sort_by(f64::total_cmp);
     let slowest = taken.get(taken.len() * 99 / 100).copied().unwrap_or_default();
-    let events = load.clicks() + conversions;
     report.add(Figure::alone(
         format!("explanation of an order, 99 of 100 within, {engine}, {events} events"),
         slowest,

@@ -11,6 +11,7 @@ mod bare_sqlite;
 mod client;
 mod end_to_end;
 mod explaining;
+mod history;
 mod models;
 mod product;
 mod redirects;

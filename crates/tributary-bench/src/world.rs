@@ -16,16 +16,21 @@ const MORE_LINKS: usize = 1_000;
 /// The sources' secret: nothing here is worth protecting.
 const SECRET: &str = "bench-secret-of-no-worth-0123456789";
 
-/// Applies the set-up to an empty installation.
-pub(crate) fn apply(executable: &Path, directory: &Path, arguments: &[&str]) -> anyhow::Result<()> {
+/// The simulator's world as a set-up file.
+pub(crate) fn text() -> String {
     let secret = || SECRET.to_owned();
     let secrets = Secrets { site: secret(), shop: secret(), crm: secret(), network: secret() };
+    set_up(&SetUp { shop_address: "https://shop.example", secrets: &secrets })
+}
+
+/// Applies the set-up to an empty installation.
+pub(crate) fn apply(executable: &Path, directory: &Path, arguments: &[&str]) -> anyhow::Result<()> {
     let mut links = String::from("links:\n");
     for (number, link) in (0..MORE_LINKS).zip(LINKS.iter().cycle()) {
         writeln!(links, "  - {{key: b{number}, partner: {}, campaign: {}}}", link.partner, link.campaign)?;
     }
     let files = [directory.join("world.yaml"), directory.join("links.yaml")];
-    std::fs::write(&files[0], set_up(&SetUp { shop_address: "https://shop.example", secrets: &secrets }))?;
+    std::fs::write(&files[0], text())?;
     std::fs::write(&files[1], links)?;
     let output = Command::new(executable).arg("apply").args(&files).args(arguments).output()?;
     ensure!(output.status.success(), "the set-up was refused: {}", String::from_utf8_lossy(&output.stderr));

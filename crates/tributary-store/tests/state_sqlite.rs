@@ -174,5 +174,9 @@ fn a_scratch_file_is_a_store_like_any_other() {
     for number in 1..=3 {
         writer.commit(&commit(number)).unwrap();
     }
+    writer.flush().unwrap();
     assert_eq!(whole_commit(&path), 3);
+    writer.commit(&commit(4)).unwrap();
+    writer.flush().unwrap();
+    assert_eq!(whole_commit(&path), 4);
 }

@@ -235,6 +235,10 @@ pub trait StateWriter: Send {
     fn queued(&mut self, limit: usize) -> Result<Vec<ClusterId>, StateError>;
     /// Applies a change atomically.
     fn commit(&mut self, commit: &Commit) -> Result<(), StateError>;
+    /// Lets readers see every commit so far. Only a scratch store keeps them waiting for this.
+    fn flush(&mut self) -> Result<(), StateError> {
+        Ok(())
+    }
 }
 
 /// One stored version of a set-up entity.

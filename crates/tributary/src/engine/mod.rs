@@ -5,9 +5,13 @@
 //! killed between any two instructions: what was not committed is read from the log again.
 //!
 //! ```text
-//! log records -> clusters::assign -> load -> settle -> difference -> Books, Rollups -> Commit
+//! log records -> Batch -> clusters::assign -> load -> settle -> difference -> Books, Rollups -> Commit
 //! ```
+//!
+//! While more is waiting, steps overlap: one commit is written while the next is drawn up and the batch after that is read and decoded. What the next
+//! one must know of the commit that is not written yet, it sees through [`view`].
 
+mod batch;
 pub mod books;
 pub mod clusters;
 mod difference;
@@ -17,6 +21,7 @@ pub mod rollup;
 pub mod runner;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,9 +29,12 @@ use std::sync::Arc;
 use thiserror::Error;
 use tributary_domain::configuration::Configuration;
 use tributary_domain::ids::BrandKey;
-use tributary_store::log::{LogError, LogReader, LogRecord, Sequence};
+use tributary_store::log::{LogError, LogReader, Sequence};
 use tributary_store::state::{ChainHead, ClusterId, Commit, StateError, StateWriter};
-use tributary_store::wire;
+
+use self::batch::Batch;
+use self::planning::Plan;
+use self::view::{Contents, View, can_wait};
 
 /// Why a step failed. Nothing of it is kept; it can be tried again.
 #[derive(Debug, Error)]
@@ -73,13 +81,37 @@ pub struct Engine {
     batch_records: usize,
     checkpoint: Option<Sequence>,
     heads: Option<HashMap<BrandKey, ChainHead>>,
+    /// What follows the checkpoint, drawn up while the commit before was written.
+    due: Option<Due>,
+    /// What follows after that, read and decoded meanwhile.
+    ahead: Option<Batch>,
+}
+
+/// A commit that is ready to be written.
+struct Due {
+    commit: Commit,
+    /// By what the next step asks for.
+    contents: Contents,
+    /// The ends of the chains after it.
+    heads: HashMap<BrandKey, ChainHead>,
+    records: usize,
+    /// A full batch says that more is waiting.
+    more: bool,
 }
 
 impl Engine {
     /// An engine that reads `log` and writes `state`, at most `batch_records` records a step.
     #[must_use]
     pub fn new(log: Arc<dyn LogReader>, state: Box<dyn StateWriter>, batch_records: usize) -> Self {
-        Self { log, state, batch_records: batch_records.max(1), checkpoint: None, heads: None }
+        Self {
+            log,
+            state,
+            batch_records: batch_records.max(1),
+            checkpoint: None,
+            heads: None,
+            due: None,
+            ahead: None,
+        }
     }
 
     /// Does one bounded piece of work under this configuration and says what it was.
@@ -98,6 +130,16 @@ impl Engine {
     pub(crate) fn forget(&mut self) {
         self.checkpoint = None;
         self.heads = None;
+        self.due = None;
+        self.ahead = None;
+    }
+
+    /// Lets readers see everything that was committed; a store for a rebuild keeps it to itself until then.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn flush(&mut self) -> Result<(), EngineError> {
+        Ok(self.state.flush()?)
     }
 
     fn try_step(&mut self, configuration: &Configuration) -> Result<Step, EngineError> {
@@ -106,13 +148,24 @@ impl Engine {
             None => self.state.checkpoint()?,
         };
         self.checkpoint = Some(checkpoint);
-        let records = self.log.read_after(checkpoint, self.batch_records)?;
-        let Some(last) = records.last() else { return self.resettle(configuration, checkpoint) };
-        let reached = last.sequence;
-        let facts = decode(&records)?;
-        let count = records.len();
-        self.commit(configuration, checkpoint, reached, facts, Vec::new())?;
-        Ok(Step::Advanced { checkpoint: reached, records: count })
+        let due = match self.due.take() {
+            Some(due) if due.commit.configuration_revision == configuration.revision => due,
+            // What was drawn up under another set-up was never written, and neither were its entries.
+            Some(_) => {
+                self.forget();
+                return self.try_step(configuration);
+            }
+            None => {
+                let batch = self.next_batch(checkpoint, configuration)?;
+                if batch.arrivals.is_empty() {
+                    return self.resettle(configuration, checkpoint);
+                }
+                self.draw_up(configuration, batch, Vec::new())?
+            }
+        };
+        let done = Step::Advanced { checkpoint: due.commit.checkpoint, records: due.records };
+        self.write(configuration, due)?;
+        Ok(done)
     }
 
     fn resettle(&mut self, configuration: &Configuration, checkpoint: Sequence) -> Result<Step, EngineError> {
@@ -121,66 +174,78 @@ impl Engine {
             return Ok(Step::Idle);
         }
         let count = queued.len();
-        self.commit(configuration, checkpoint, checkpoint, Vec::new(), queued)?;
+        let due = self.draw_up(configuration, Batch::empty(checkpoint, configuration), queued)?;
+        self.write(configuration, due)?;
         Ok(Step::Resettled(count))
     }
 
-    fn commit(
+    /// What follows a place in the log, if possible without reading it again.
+    fn next_batch(&mut self, after: Sequence, configuration: &Configuration) -> Result<Batch, EngineError> {
+        match self.ahead.take().filter(|batch| batch.follows(after, configuration)) {
+            Some(batch) => Ok(batch),
+            None => Batch::read(self.log.as_ref(), after, self.batch_records, configuration),
+        }
+    }
+
+    /// The commit of a batch, from the store as it is.
+    fn draw_up(
         &mut self,
         configuration: &Configuration,
-        from: Sequence,
-        to: Sequence,
-        facts: Vec<planning::Arrival>,
+        batch: Batch,
         queued: Vec<ClusterId>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Due, EngineError> {
         let heads = match self.heads.take() {
             Some(heads) => heads,
             None => self.state.chain_heads()?,
         };
+        let (base, records, more) = self.base(configuration, &batch);
+        let mut view = View::of(self.state.as_mut());
+        let plan = Plan::of(&mut view, configuration, base, batch.arrivals, queued, heads)?;
+        let (commit, heads) = plan.draw_up(configuration);
+        Ok(Due { contents: Contents::of(&commit), commit, heads, records, more })
+    }
+
+    /// Writes a commit; while more is waiting, the next one is drawn up at the same time.
+    fn write(&mut self, configuration: &Configuration, due: Due) -> Result<(), EngineError> {
+        let reached = due.commit.checkpoint;
+        let next = if due.more && can_wait(&due.commit) {
+            let next = self.next_batch(reached, configuration)?;
+            Some(next).filter(|next| !next.arrivals.is_empty() && !next.concerns_payouts())
+        } else {
+            None
+        };
+        if let Some(batch) = next {
+            let (base, records, more) = self.base(configuration, &batch);
+            let follows = batch.reached;
+            let mut view = View::after(self.state.as_mut(), &due.commit, &due.contents);
+            let plan =
+                Plan::of(&mut view, configuration, base, batch.arrivals, Vec::new(), due.heads.clone())?;
+            let (state, log, limit) = (self.state.as_mut(), self.log.as_ref(), self.batch_records);
+            let next = std::thread::scope(|scope| {
+                let writing = scope.spawn(|| state.commit(&due.commit));
+                let (commit, heads) = plan.draw_up(configuration);
+                let next = Due { contents: Contents::of(&commit), commit, heads, records, more };
+                // What goes wrong here goes wrong again when the batch is due, and is told then.
+                self.ahead = if more { Batch::read(log, follows, limit, configuration).ok() } else { None };
+                writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(|()| next)
+            })?;
+            self.due = Some(next);
+        } else {
+            self.state.commit(&due.commit)?;
+        }
+        self.heads = Some(due.heads);
+        self.checkpoint = Some(reached);
+        Ok(())
+    }
+
+    /// The frame of a batch's commit, how many records it has, and whether more are waiting.
+    fn base(&self, configuration: &Configuration, batch: &Batch) -> (Commit, usize, bool) {
         let base = Commit {
-            expected_checkpoint: from,
-            checkpoint: to,
+            expected_checkpoint: batch.after,
+            checkpoint: batch.reached,
             configuration_revision: configuration.revision,
             ..Commit::default()
         };
-        let (commit, heads) = planning::plan(self.state.as_mut(), configuration, base, facts, queued, heads)?;
-        self.state.commit(&commit)?;
-        self.heads = Some(heads);
-        self.checkpoint = Some(to);
-        Ok(())
+        (base, batch.arrivals.len(), batch.arrivals.len() == self.batch_records)
     }
-}
-
-/// Records from which on decoding is shared with a second thread.
-const SHARED_FROM: usize = 8_192;
-
-fn decode(records: &[LogRecord]) -> Result<Vec<planning::Arrival>, EngineError> {
-    if records.len() < SHARED_FROM {
-        return decode_part(records);
-    }
-    let (first, second) = records.split_at(records.len() / 2);
-    std::thread::scope(|scope| {
-        let second = scope.spawn(|| decode_part(second));
-        let mut arrivals = decode_part(first)?;
-        arrivals.extend(second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
-        Ok(arrivals)
-    })
-}
-
-fn decode_part(records: &[LogRecord]) -> Result<Vec<planning::Arrival>, EngineError> {
-    records
-        .iter()
-        .map(|record| {
-            let fact = wire::fact::decode(&record.fact).map_err(|problem| EngineError::Record {
-                sequence: record.sequence.0,
-                problem: problem.to_string(),
-            })?;
-            Ok(planning::Arrival {
-                sequence: record.sequence,
-                way: record.way,
-                received_at: record.received_at,
-                fact,
-            })
-        })
-        .collect()
 }

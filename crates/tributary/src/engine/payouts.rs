@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use tributary_domain::fact::{Fact, FactBody, PayoutAdvance, PayoutPlan, PayoutStep};
 use tributary_domain::ids::CommissionId;
 use tributary_domain::ledger::payout_position;
-use tributary_store::state::{Commit, Payout, StateError, StateWriter};
+use tributary_store::state::{Commit, Payout, StateError};
 
+use super::batch::Arrival;
 use super::books::{Books, Posting};
 use super::difference::TouchedLine;
-use super::planning::Arrival;
+use super::view::View;
 
 /// Minor units by which a step changes what payouts hold of a line.
 pub(super) type LockChanges = HashMap<CommissionId, i64>;
@@ -28,7 +29,7 @@ pub(super) struct PayoutChanges {
 impl PayoutChanges {
     /// Takes the payout facts among the arrivals into account; payouts that change go into `commit`, their money into `books`.
     pub(super) fn of(
-        state: &mut dyn StateWriter,
+        state: &mut View<'_>,
         arrivals: &[Arrival],
         commit: &mut Commit,
         books: &mut Books,

@@ -1,101 +1,122 @@
 //! One step's plan: which clusters to settle, and the commit that follows.
+//!
+//! [`Plan::of`] asks the store and settles; [`Plan::draw_up`] makes the commit of it without the store, so that the one before can be written meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tributary_domain::configuration::Configuration;
 use tributary_domain::fact::{Fact, FactBody};
-use tributary_domain::identity::{Guards, NodeKey, nodes};
+use tributary_domain::identity::NodeKey;
 use tributary_domain::ids::{BrandKey, CommissionId, EventId};
 use tributary_domain::reason::Reason;
 use tributary_domain::settlement::{Conversion, Settlement, settle};
-use tributary_domain::time::Timestamp;
-use tributary_store::log::{Sequence, Way};
-use tributary_store::state::{
-    ChainHead, ClusterContents, ClusterId, Commit, StateError, StateWriter, StoredFact,
-};
+use tributary_store::state::{ChainHead, ClusterContents, ClusterId, Commit, StateError, StoredFact};
 
+use super::batch::Arrival;
 use super::books::Books;
 use super::clusters::{Assignment, assign};
-use super::difference::{Difference, line_ids};
+use super::difference::{Difference, TouchedLine, line_ids};
 use super::payouts::{LockChanges, PayoutChanges};
 use super::rollup::Rollups;
+use super::view::View;
 
-/// A decoded log record.
-pub(super) struct Arrival {
-    pub(super) sequence: Sequence,
-    pub(super) way: Way,
-    pub(super) received_at: Timestamp,
-    pub(super) fact: Fact,
-}
-
-/// Completes `commit` with everything that the arrivals and the queued clusters lead to.
-pub(super) fn plan(
-    state: &mut dyn StateWriter,
-    configuration: &Configuration,
-    mut commit: Commit,
+/// All that one step needs to know of the store.
+pub(super) struct Plan {
+    commit: Commit,
+    books: Books,
     arrivals: Vec<Arrival>,
     queued: Vec<ClusterId>,
-    heads: HashMap<BrandKey, ChainHead>,
-) -> Result<(Commit, HashMap<BrandKey, ChainHead>), StateError> {
-    let arrivals = without_known(state, arrivals)?;
-    let (assignment, mut parts) = locate(state, configuration, &arrivals, &queued)?;
+    assignment: Assignment,
+    settled: Vec<Settled>,
+    /// Minor units that payouts hold of the lines concerned.
+    locked: HashMap<CommissionId, i64>,
+    lock_changes: LockChanges,
+    touched_lines: HashMap<CommissionId, TouchedLine>,
+}
 
-    let mut books = Books::open(heads);
-    let mut rollups = Rollups::default();
-    let PayoutChanges { locks: lock_changes, lines: touched_lines, .. } =
-        PayoutChanges::of(state, &arrivals, &mut commit, &mut books)?;
-    let touched_by_payouts = clusters_of_lines(state, &lock_changes, &assignment)?;
+impl Plan {
+    /// Looks up what the arrivals and the queued clusters concern, and settles those clusters.
+    pub(super) fn of(
+        state: &mut View<'_>,
+        configuration: &Configuration,
+        mut commit: Commit,
+        arrivals: Vec<Arrival>,
+        queued: Vec<ClusterId>,
+        heads: HashMap<BrandKey, ChainHead>,
+    ) -> Result<Self, StateError> {
+        let arrivals = without_known(state, arrivals)?;
+        let (assignment, mut parts) = locate(state, &arrivals, &queued)?;
 
-    let mut to_settle: BTreeSet<ClusterId> = queued.iter().copied().collect();
-    to_settle.extend(touched_by_payouts.values().copied());
-    to_settle.extend(needing_settlement(state, &arrivals, &assignment)?);
-    for cluster in &to_settle {
-        parts.entry(*cluster).or_insert_with(|| BTreeSet::from([*cluster]));
+        let mut books = Books::open(heads);
+        let PayoutChanges { locks: lock_changes, lines: touched_lines, .. } =
+            PayoutChanges::of(state, &arrivals, &mut commit, &mut books)?;
+        let touched_by_payouts = clusters_of_lines(state, &lock_changes, &assignment)?;
+
+        let mut to_settle: BTreeSet<ClusterId> = queued.iter().copied().collect();
+        to_settle.extend(touched_by_payouts.values().copied());
+        to_settle.extend(needing_settlement(state, &arrivals, &assignment)?);
+        for cluster in &to_settle {
+            parts.entry(*cluster).or_insert_with(|| vec![*cluster]);
+        }
+        let mut contents = load(state, &to_settle, &parts)?;
+        add_arrivals(&arrivals, &assignment, &mut contents);
+
+        let settled = settle_all(contents, configuration);
+        let lines = settled
+            .iter()
+            .flat_map(|each| line_ids(&each.booked).chain(line_ids(&each.settlement.conversions)));
+        let lines: BTreeSet<CommissionId> = lines.chain(lock_changes.keys().copied()).collect();
+        let lines: Vec<CommissionId> = lines.into_iter().collect();
+        let locked = state.locked(&lines)?;
+        Ok(Self { commit, books, arrivals, queued, assignment, settled, locked, lock_changes, touched_lines })
     }
-    let mut contents = load(state, &to_settle, &parts)?;
-    let causes = causes(&arrivals, &assignment);
-    add_arrivals(&arrivals, &assignment, &mut contents);
 
-    let settled: Vec<Settled> = contents
-        .into_iter()
-        .map(|(cluster, contents)| Settled::of(cluster, contents, configuration))
-        .collect();
-    let lines =
-        settled.iter().flat_map(|each| line_ids(&each.booked).chain(line_ids(&each.settlement.conversions)));
-    let lines: BTreeSet<CommissionId> = lines.chain(lock_changes.keys().copied()).collect();
-    let lines: Vec<CommissionId> = lines.into_iter().collect();
-    let locked = state.locked(&lines)?;
+    /// Draws up the commit: the difference between what is booked and what should be. It needs nothing of the store any more.
+    pub(super) fn draw_up(self, configuration: &Configuration) -> (Commit, HashMap<BrandKey, ChainHead>) {
+        let Self {
+            mut commit,
+            mut books,
+            arrivals,
+            queued,
+            assignment,
+            settled,
+            locked,
+            lock_changes,
+            touched_lines,
+        } = self;
+        let mut rollups = Rollups::default();
+        let causes = causes(&arrivals, &assignment);
+        let arrived: HashSet<EventId> = arrivals.iter().map(|arrival| arrival.fact.event_id).collect();
+        let mut difference = Difference {
+            commit: &mut commit,
+            books: &mut books,
+            rollups: &mut rollups,
+            arrived: &arrived,
+            touched: &touched_lines,
+            visited: HashSet::new(),
+        };
+        let mut outcomes: HashMap<EventId, Reason> = HashMap::new();
+        for Settled { cluster, outcomes_before, booked, settlement } in settled {
+            let cause = causes.get(&cluster).copied();
+            outcomes.extend(settlement.outcomes.iter().copied());
+            difference.outcomes(&outcomes_before, &settlement);
+            difference.conversions(cluster, booked, settlement.conversions, cause, &locked, &lock_changes);
+        }
+        difference.ungranted(&locked, &lock_changes);
 
-    let arrived: HashSet<EventId> = arrivals.iter().map(|arrival| arrival.fact.event_id).collect();
-    let mut difference = Difference {
-        commit: &mut commit,
-        books: &mut books,
-        rollups: &mut rollups,
-        arrived: &arrived,
-        touched: &touched_lines,
-        visited: HashSet::new(),
-    };
-    let mut outcomes: HashMap<EventId, Reason> = HashMap::new();
-    for Settled { cluster, outcomes_before, booked, settlement } in settled {
-        let cause = causes.get(&cluster).copied();
-        outcomes.extend(settlement.outcomes.iter().copied());
-        difference.outcomes(&outcomes_before, &settlement);
-        difference.conversions(cluster, booked, settlement.conversions, cause, &locked, &lock_changes);
+        for arrival in &arrivals {
+            rollups.add_touch(&arrival.fact, configuration);
+        }
+        commit.facts = stored_facts(arrivals, &assignment, &outcomes);
+        commit.nodes = assignment.new_nodes;
+        commit.merges = assignment.merges;
+        commit.resettled = queued;
+        commit.rollups = rollups.into_changes();
+        let (entries, balances, heads) = books.close();
+        commit.entries = entries;
+        commit.balances = balances;
+        (commit, heads)
     }
-    difference.ungranted(&locked, &lock_changes);
-
-    for arrival in &arrivals {
-        rollups.add_touch(&arrival.fact, configuration);
-    }
-    commit.facts = stored_facts(arrivals, &assignment, &outcomes);
-    commit.nodes = assignment.new_nodes;
-    commit.merges = assignment.merges;
-    commit.resettled = queued;
-    commit.rollups = rollups.into_changes();
-    let (entries, balances, heads) = books.close();
-    commit.entries = entries;
-    commit.balances = balances;
-    Ok((commit, heads))
 }
 
 /// A cluster as it was and as it should be.
@@ -116,8 +137,29 @@ impl Settled {
     }
 }
 
+/// Clusters from which on settling is shared with a second thread.
+const SHARED_FROM: usize = 64;
+
+/// Settles clusters, each by itself, in their order.
+fn settle_all(contents: BTreeMap<ClusterId, ClusterContents>, configuration: &Configuration) -> Vec<Settled> {
+    let settle_part = |part: Vec<(ClusterId, ClusterContents)>| -> Vec<Settled> {
+        part.into_iter().map(|(cluster, contents)| Settled::of(cluster, contents, configuration)).collect()
+    };
+    let mut first: Vec<(ClusterId, ClusterContents)> = contents.into_iter().collect();
+    if first.len() < SHARED_FROM {
+        return settle_part(first);
+    }
+    let second = first.split_off(first.len() / 2);
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| settle_part(second));
+        let mut settled = settle_part(first);
+        settled.extend(second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        settled
+    })
+}
+
 /// Drops what is stored already: a log may deliver a record again, and the same event twice in one batch counts once.
-fn without_known(state: &mut dyn StateWriter, arrivals: Vec<Arrival>) -> Result<Vec<Arrival>, StateError> {
+fn without_known(state: &mut View<'_>, arrivals: Vec<Arrival>) -> Result<Vec<Arrival>, StateError> {
     let events: Vec<EventId> = arrivals.iter().map(|arrival| arrival.fact.event_id).collect();
     let known = if events.is_empty() { HashSet::new() } else { state.known_events(&events)? };
     let mut seen = HashSet::with_capacity(arrivals.len());
@@ -127,38 +169,33 @@ fn without_known(state: &mut dyn StateWriter, arrivals: Vec<Arrival>) -> Result<
         .collect())
 }
 
-type Parts = BTreeMap<ClusterId, BTreeSet<ClusterId>>;
+type Parts = BTreeMap<ClusterId, Vec<ClusterId>>;
 
 /// Finds the cluster of every arrival, and the stored clusters that each one consists of.
 fn locate(
-    state: &mut dyn StateWriter,
-    configuration: &Configuration,
+    state: &mut View<'_>,
     arrivals: &[Arrival],
     queued: &[ClusterId],
 ) -> Result<(Assignment, Parts), StateError> {
-    let with_nodes: Vec<(u64, Vec<NodeKey>)> = arrivals
-        .iter()
-        .map(|arrival| {
-            let fact = &arrival.fact;
-            let namespace = configuration.transaction_namespace(&fact.source, fact.occurred_at);
-            let guards = Guards::of(configuration, &fact.brand);
-            (arrival.sequence.0, nodes(fact, namespace, &guards))
-        })
-        .collect();
-    let wanted: BTreeSet<NodeKey> = with_nodes.iter().flat_map(|(_, nodes)| nodes.iter().copied()).collect();
-    let wanted: Vec<NodeKey> = wanted.into_iter().collect();
+    let with_nodes: Vec<(u64, &[NodeKey])> =
+        arrivals.iter().map(|arrival| (arrival.sequence.0, arrival.nodes.as_slice())).collect();
+    // In order: nodes that stand beside one another in the store are looked up one after another.
+    let mut wanted: Vec<NodeKey> =
+        arrivals.iter().flat_map(|arrival| arrival.nodes.iter().copied()).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
     let known = if wanted.is_empty() { HashMap::new() } else { state.clusters_of_nodes(&wanted)? };
-    let assignment = assign(&with_nodes, &known);
+    let assignment = assign(&with_nodes, known);
     let mut parts = assignment.stored_parts.clone();
     for cluster in queued {
-        parts.entry(*cluster).or_insert_with(|| BTreeSet::from([*cluster]));
+        parts.entry(*cluster).or_insert_with(|| vec![*cluster]);
     }
     Ok((assignment, parts))
 }
 
 /// Clusters that an arrival may change the money of: those with an action, stored or arriving.
 fn needing_settlement(
-    state: &mut dyn StateWriter,
+    state: &mut View<'_>,
     arrivals: &[Arrival],
     assignment: &Assignment,
 ) -> Result<BTreeSet<ClusterId>, StateError> {
@@ -184,7 +221,7 @@ fn needing_settlement(
 
 /// Loads every stored part of the clusters to settle and puts the parts together.
 fn load(
-    state: &mut dyn StateWriter,
+    state: &mut View<'_>,
     to_settle: &BTreeSet<ClusterId>,
     parts: &Parts,
 ) -> Result<BTreeMap<ClusterId, ClusterContents>, StateError> {
@@ -254,7 +291,7 @@ fn stored_facts(
 
 /// The clusters of lines whose locks change, as they are called after this step's merges.
 fn clusters_of_lines(
-    state: &mut dyn StateWriter,
+    state: &mut View<'_>,
     locks: &LockChanges,
     assignment: &Assignment,
 ) -> Result<HashMap<CommissionId, ClusterId>, StateError> {

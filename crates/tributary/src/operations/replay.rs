@@ -1,9 +1,8 @@
 //! `tributary replay`: rebuilds the derived state from the log into a scratch store and compares, beside a running server.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -73,12 +72,11 @@ pub fn rebuild(
 ) -> anyhow::Result<Rebuilt> {
     step_back();
     let (_, entities) = from.set_up.load_configuration()?;
-    let revision =
-        SqliteConfigurationStore::open(scratch)?.save_configuration(&entities, Timestamp(i64::MAX))?;
+    let revision = SqliteConfigurationStore::open_scratch(scratch)?
+        .save_configuration(&entities, Timestamp(i64::MAX))?;
     let writer = SqliteStateWriter::open_scratch(scratch)?;
     let scratch_configuration = Configuration { revision, ..configuration.clone() };
-    let limited =
-        Arc::new(LogUpTo { log: from.log.clone(), last: AtomicU64::new(0), ahead: Mutex::new(None) });
+    let limited = Arc::new(LogUpTo { log: from.log.clone(), last: AtomicU64::new(0) });
     let mut engine = Engine::new(limited.clone(), Box::new(writer), BATCH_RECORDS);
     let started = Instant::now();
     let mut records = 0;
@@ -101,6 +99,7 @@ pub fn rebuild(
     let live = settled_snapshot(from.live)?;
     let checkpoint = live.checkpoint()?;
     run_to(checkpoint)?;
+    engine.flush()?;
     let rebuild_seconds = started.elapsed().as_secs_f64();
     drop(engine);
 
@@ -149,38 +148,10 @@ fn settled_snapshot(live: &dyn StateReader) -> anyhow::Result<Box<dyn StateReade
     }
 }
 
-/// A log that ends at a record, though more may have come. It reads the next records while the ones before are booked.
+/// A log that ends at a record, though more may have come.
 struct LogUpTo {
     log: Arc<dyn LogReader>,
     last: AtomicU64,
-    ahead: Mutex<Option<Ahead>>,
-}
-
-/// A slice of the log that a thread reads.
-struct Ahead {
-    after: Sequence,
-    limit: usize,
-    reading: JoinHandle<Result<Vec<LogRecord>, LogError>>,
-}
-
-impl LogUpTo {
-    /// The records after a place, read ahead if they are the ones that were expected to be asked for.
-    fn slice(&self, after: Sequence, limit: usize) -> Result<Vec<LogRecord>, LogError> {
-        let ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner).take();
-        match ahead.filter(|ahead| (ahead.after, ahead.limit) == (after, limit)) {
-            Some(ahead) => ahead.reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
-            None => self.log.read_after(after, limit),
-        }
-    }
-
-    fn read_ahead(&self, after: Sequence, limit: usize) {
-        let log = self.log.clone();
-        let reading = std::thread::spawn(move || {
-            step_back();
-            log.read_after(after, limit)
-        });
-        *self.ahead.lock().unwrap_or_else(PoisonError::into_inner) = Some(Ahead { after, limit, reading });
-    }
 }
 
 impl LogReader for LogUpTo {
@@ -189,12 +160,8 @@ impl LogReader for LogUpTo {
         if after >= last {
             return Ok(Vec::new());
         }
-        let mut records = self.slice(after, limit)?;
+        let mut records = self.log.read_after(after, limit)?;
         records.truncate(records.partition_point(|record| record.sequence <= last));
-        // A slice that was not full ends at the last record, or where the log ended when it was read.
-        if let Some(reached) = records.last().filter(|_| records.len() == limit) {
-            self.read_ahead(reached.sequence, limit);
-        }
         Ok(records)
     }
 

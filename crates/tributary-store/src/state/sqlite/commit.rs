@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 use tributary_domain::fact::EventKind;
 use tributary_domain::ids::{BrandKey, CommissionId, EventId};
 use tributary_domain::ledger::{Account, Entry};
@@ -26,21 +26,27 @@ use crate::wire;
 pub(super) fn apply(connection: &mut Connection, commit: &Commit) -> Result<(), StateError> {
     // The write lock comes first: what is checked below cannot change before the end.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    check(&transaction, commit)?;
-    insert_facts(&transaction, &commit.facts)?;
-    upsert_nodes(&transaction, commit)?;
-    merge(&transaction, &commit.merges)?;
-    update_outcomes(&transaction, &commit.outcomes)?;
-    change_conversions(&transaction, &commit.conversions)?;
-    put_payouts(&transaction, &commit.payouts)?;
-    insert_entries(&transaction, &commit.entries)?;
-    add_balances(&transaction, &commit.balances)?;
-    add_rollups(&transaction, &commit.rollups)?;
-    leave_queue(&transaction, &commit.resettled)?;
-    transaction
+    write(&transaction, commit)?;
+    transaction.commit()?;
+    Ok(())
+}
+
+/// Writes a change into the transaction that is open.
+pub(super) fn write(connection: &Connection, commit: &Commit) -> Result<(), StateError> {
+    check(connection, commit)?;
+    insert_facts(connection, &commit.facts)?;
+    upsert_nodes(connection, commit)?;
+    merge(connection, &commit.merges)?;
+    update_outcomes(connection, &commit.outcomes)?;
+    change_conversions(connection, &commit.conversions)?;
+    put_payouts(connection, &commit.payouts)?;
+    insert_entries(connection, &commit.entries)?;
+    add_balances(connection, &commit.balances)?;
+    add_rollups(connection, &commit.rollups)?;
+    leave_queue(connection, &commit.resettled)?;
+    connection
         .prepare_cached("UPDATE checkpoint SET sequence = ?1")?
         .execute([stored_number(commit.checkpoint.0)?])?;
-    transaction.commit()?;
     Ok(())
 }
 
@@ -49,21 +55,21 @@ const fn json(bytes: &[u8]) -> ToSqlOutput<'_> {
     ToSqlOutput::Borrowed(ValueRef::Text(bytes))
 }
 
-fn check(transaction: &Transaction<'_>, commit: &Commit) -> Result<(), StateError> {
-    let found = lookup::checkpoint(transaction)?;
+fn check(connection: &Connection, commit: &Commit) -> Result<(), StateError> {
+    let found = lookup::checkpoint(connection)?;
     if found != commit.expected_checkpoint {
         return Err(StateError::CheckpointMoved { expected: commit.expected_checkpoint.0, found: found.0 });
     }
-    let found = lookup::configuration_revision(transaction)?;
+    let found = lookup::configuration_revision(connection)?;
     if found != commit.configuration_revision {
         return Err(StateError::ConfigurationMoved { expected: commit.configuration_revision, found });
     }
     Ok(())
 }
 
-fn insert_facts(transaction: &Transaction<'_>, facts: &[StoredFact]) -> Result<(), StateError> {
+fn insert_facts(connection: &Connection, facts: &[StoredFact]) -> Result<(), StateError> {
     let mut counts: BTreeMap<(&BrandKey, EventKind), i64> = BTreeMap::new();
-    let mut insert = transaction.prepare_cached(
+    let mut insert = connection.prepare_cached(
         "INSERT INTO fact (sequence, event_id, cluster, is_action, occurred_at, received_at, brand, source, kind, way, \
          outcome, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
@@ -86,7 +92,7 @@ fn insert_facts(transaction: &Transaction<'_>, facts: &[StoredFact]) -> Result<(
         ])?;
         *counts.entry((&fact.brand, kind)).or_insert(0) += 1;
     }
-    let mut count = transaction.prepare_cached(
+    let mut count = connection.prepare_cached(
         "INSERT INTO fact_count (brand, kind, facts) VALUES (?1, ?2, ?3) \
          ON CONFLICT (brand, kind) DO UPDATE SET facts = facts + excluded.facts",
     )?;
@@ -96,8 +102,8 @@ fn insert_facts(transaction: &Transaction<'_>, facts: &[StoredFact]) -> Result<(
     Ok(())
 }
 
-fn upsert_nodes(transaction: &Transaction<'_>, commit: &Commit) -> Result<(), StateError> {
-    let mut upsert = transaction.prepare_cached(
+fn upsert_nodes(connection: &Connection, commit: &Commit) -> Result<(), StateError> {
+    let mut upsert = connection.prepare_cached(
         "INSERT INTO identity_node (node, cluster) VALUES (?1, ?2) ON CONFLICT (node) DO UPDATE SET cluster = excluded.cluster",
     )?;
     for (node, cluster) in &commit.nodes {
@@ -107,22 +113,22 @@ fn upsert_nodes(transaction: &Transaction<'_>, commit: &Commit) -> Result<(), St
 }
 
 /// Notes that clusters became part of others, keeping every alias one step from its cluster of today.
-fn merge(transaction: &Transaction<'_>, merges: &[(ClusterId, ClusterId)]) -> Result<(), StateError> {
+fn merge(connection: &Connection, merges: &[(ClusterId, ClusterId)]) -> Result<(), StateError> {
     for (source, target) in merges {
-        let source = lookup::cluster_of_today(transaction, stored_number(source.0)?)?;
-        let target = lookup::cluster_of_today(transaction, stored_number(target.0)?)?;
+        let source = lookup::cluster_of_today(connection, stored_number(source.0)?)?;
+        let target = lookup::cluster_of_today(connection, stored_number(target.0)?)?;
         if source == target {
             continue;
         }
-        transaction
+        connection
             .prepare_cached("UPDATE cluster_alias SET target = ?2 WHERE target = ?1")?
             .execute([source, target])?;
-        transaction
+        connection
             .prepare_cached("INSERT INTO cluster_alias (source, target) VALUES (?1, ?2)")?
             .execute([source, target])?;
-        if transaction.prepare_cached("DELETE FROM resettle_queue WHERE cluster = ?1")?.execute([source])? > 0
+        if connection.prepare_cached("DELETE FROM resettle_queue WHERE cluster = ?1")?.execute([source])? > 0
         {
-            transaction
+            connection
                 .prepare_cached("INSERT OR IGNORE INTO resettle_queue (cluster) VALUES (?1)")?
                 .execute([target])?;
         }
@@ -130,8 +136,8 @@ fn merge(transaction: &Transaction<'_>, merges: &[(ClusterId, ClusterId)]) -> Re
     Ok(())
 }
 
-fn update_outcomes(transaction: &Transaction<'_>, outcomes: &[(EventId, Reason)]) -> Result<(), StateError> {
-    let mut update = transaction.prepare_cached("UPDATE fact SET outcome = ?2 WHERE event_id = ?1")?;
+fn update_outcomes(connection: &Connection, outcomes: &[(EventId, Reason)]) -> Result<(), StateError> {
+    let mut update = connection.prepare_cached("UPDATE fact SET outcome = ?2 WHERE event_id = ?1")?;
     for (event, outcome) in outcomes {
         if update.execute(params![&event.0[..], outcome.code()])? == 0 {
             return Err(StateError::Database(format!("the outcome of event {event} has no fact")));
@@ -140,26 +146,26 @@ fn update_outcomes(transaction: &Transaction<'_>, outcomes: &[(EventId, Reason)]
     Ok(())
 }
 
-fn change_conversions(transaction: &Transaction<'_>, changes: &[ConversionChange]) -> Result<(), StateError> {
+fn change_conversions(connection: &Connection, changes: &[ConversionChange]) -> Result<(), StateError> {
     for change in changes {
         match change {
             ConversionChange::Put { cluster, conversion } => {
-                put_conversion(transaction, *cluster, conversion)?
+                put_conversion(connection, *cluster, conversion)?
             }
-            ConversionChange::Remove(event) => remove_conversion(transaction, *event)?,
+            ConversionChange::Remove(event) => remove_conversion(connection, *event)?,
         }
     }
     Ok(())
 }
 
 fn put_conversion(
-    transaction: &Transaction<'_>,
+    connection: &Connection,
     cluster: ClusterId,
     conversion: &Conversion,
 ) -> Result<(), StateError> {
     let cluster = stored_number(cluster.0)?;
     let settled = wire::conversion::encode(conversion).map_err(|error| unreadable("a conversion", &error))?;
-    let mut insert = transaction.prepare_cached(
+    let mut insert = connection.prepare_cached(
         "INSERT INTO conversion (event_id, cluster, brand, occurred_at, transaction_id, settled) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (event_id) DO NOTHING",
     )?;
@@ -173,15 +179,15 @@ fn put_conversion(
     ];
     // Nearly every conversion is new: only one that is there already is worth looking for its old credits and lines.
     if insert.execute(row)? == 0 {
-        remove_conversion(transaction, conversion.event_id)?;
+        remove_conversion(connection, conversion.event_id)?;
         insert.execute(row)?;
     }
-    insert_credits(transaction, conversion)?;
-    insert_commissions(transaction, cluster, conversion)
+    insert_credits(connection, conversion)?;
+    insert_commissions(connection, cluster, conversion)
 }
 
-fn insert_credits(transaction: &Transaction<'_>, conversion: &Conversion) -> Result<(), StateError> {
-    let mut insert = transaction.prepare_cached(
+fn insert_credits(connection: &Connection, conversion: &Conversion) -> Result<(), StateError> {
+    let mut insert = connection.prepare_cached(
         "INSERT INTO credit (conversion, position, earner, currency, weight, total_weight, minor) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
@@ -201,11 +207,11 @@ fn insert_credits(transaction: &Transaction<'_>, conversion: &Conversion) -> Res
 }
 
 fn insert_commissions(
-    transaction: &Transaction<'_>,
+    connection: &Connection,
     cluster: i64,
     conversion: &Conversion,
 ) -> Result<(), StateError> {
-    let mut insert = transaction.prepare_cached(
+    let mut insert = connection.prepare_cached(
         "INSERT INTO commission (id, conversion, cluster, brand, partner, plan, currency, granted, owed, state, reason, \
          payable_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
@@ -229,37 +235,37 @@ fn insert_commissions(
 }
 
 /// Removes a conversion with its credits and lines. The lines are named in the stored form, so that they need no index by conversion.
-fn remove_conversion(transaction: &Transaction<'_>, event: EventId) -> Result<(), StateError> {
+fn remove_conversion(connection: &Connection, event: EventId) -> Result<(), StateError> {
     let sql = "SELECT settled FROM conversion WHERE event_id = ?1";
-    let Some(old) = lookup::first(transaction, sql, [&event.0[..]], |row| rows::conversion(row, 0))? else {
+    let Some(old) = lookup::first(connection, sql, [&event.0[..]], |row| rows::conversion(row, 0))? else {
         return Ok(());
     };
-    let mut remove = transaction.prepare_cached("DELETE FROM commission WHERE id = ?1")?;
+    let mut remove = connection.prepare_cached("DELETE FROM commission WHERE id = ?1")?;
     for CommissionId(EventId(id)) in old.commissions.iter().map(|commission| commission.id) {
         remove.execute([&id[..]])?;
     }
-    transaction.prepare_cached("DELETE FROM credit WHERE conversion = ?1")?.execute([&event.0[..]])?;
-    transaction.prepare_cached("DELETE FROM conversion WHERE event_id = ?1")?.execute([&event.0[..]])?;
+    connection.prepare_cached("DELETE FROM credit WHERE conversion = ?1")?.execute([&event.0[..]])?;
+    connection.prepare_cached("DELETE FROM conversion WHERE event_id = ?1")?.execute([&event.0[..]])?;
     Ok(())
 }
 
-fn put_payouts(transaction: &Transaction<'_>, payouts: &[Payout]) -> Result<(), StateError> {
+fn put_payouts(connection: &Connection, payouts: &[Payout]) -> Result<(), StateError> {
     for payout in payouts {
         let id = &*payout.plan.payout.0;
-        let stepped = transaction
+        let stepped = connection
             .prepare_cached("UPDATE payout SET step = ?2, reference = ?3, stepped_at = ?4 WHERE id = ?1")?
             .execute(params![id, payout.step.name(), payout.reference, payout.stepped_at.0])?;
         if stepped == 0 {
-            insert_payout(transaction, payout)?;
+            insert_payout(connection, payout)?;
         }
     }
     Ok(())
 }
 
-fn insert_payout(transaction: &Transaction<'_>, payout: &Payout) -> Result<(), StateError> {
+fn insert_payout(connection: &Connection, payout: &Payout) -> Result<(), StateError> {
     let id = &*payout.plan.payout.0;
     let plan = wire::payout::encode(&payout.plan).map_err(|error| unreadable("a payout", &error))?;
-    transaction
+    connection
         .prepare_cached(
             "INSERT INTO payout (id, brand, run, step, reference, prepared_at, stepped_at, plan) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -274,7 +280,7 @@ fn insert_payout(transaction: &Transaction<'_>, payout: &Payout) -> Result<(), S
             payout.stepped_at.0,
             json(&plan),
         ])?;
-    let mut insert = transaction.prepare_cached(
+    let mut insert = connection.prepare_cached(
         "INSERT INTO payout_line (commission, payout, minor) VALUES (?1, ?2, ?3) \
          ON CONFLICT (commission, payout) DO UPDATE SET minor = minor + excluded.minor",
     )?;
@@ -284,8 +290,8 @@ fn insert_payout(transaction: &Transaction<'_>, payout: &Payout) -> Result<(), S
     Ok(())
 }
 
-fn insert_entries(transaction: &Transaction<'_>, entries: &[Entry]) -> Result<(), StateError> {
-    let mut insert = transaction.prepare_cached(
+fn insert_entries(connection: &Connection, entries: &[Entry]) -> Result<(), StateError> {
+    let mut insert = connection.prepare_cached(
         "INSERT INTO ledger_entry (brand, number, debit, credit, currency, minor, subject, cause, hash) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
@@ -306,10 +312,10 @@ fn insert_entries(transaction: &Transaction<'_>, entries: &[Entry]) -> Result<()
 }
 
 fn add_balances(
-    transaction: &Transaction<'_>,
+    connection: &Connection,
     balances: &[((BrandKey, Account, Currency), i64)],
 ) -> Result<(), StateError> {
-    let mut add = transaction.prepare_cached(
+    let mut add = connection.prepare_cached(
         "INSERT INTO balance (brand, account, currency, minor) VALUES (?1, ?2, ?3, ?4) \
          ON CONFLICT (brand, account, currency) DO UPDATE SET minor = minor + excluded.minor",
     )?;
@@ -319,11 +325,8 @@ fn add_balances(
     Ok(())
 }
 
-fn add_rollups(
-    transaction: &Transaction<'_>,
-    rollups: &[(RollupKey, RollupMeasures)],
-) -> Result<(), StateError> {
-    let mut add = transaction.prepare_cached(
+fn add_rollups(connection: &Connection, rollups: &[(RollupKey, RollupMeasures)]) -> Result<(), StateError> {
+    let mut add = connection.prepare_cached(
         "INSERT INTO rollup (brand, hour, campaign, earner, currency, clicks, impressions, registrations_ppm, \
          qualifications_ppm, conversions_ppm, value, refunded, commission) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
@@ -353,10 +356,10 @@ fn add_rollups(
     Ok(())
 }
 
-fn leave_queue(transaction: &Transaction<'_>, resettled: &[ClusterId]) -> Result<(), StateError> {
-    let mut leave = transaction.prepare_cached("DELETE FROM resettle_queue WHERE cluster = ?1")?;
+fn leave_queue(connection: &Connection, resettled: &[ClusterId]) -> Result<(), StateError> {
+    let mut leave = connection.prepare_cached("DELETE FROM resettle_queue WHERE cluster = ?1")?;
     for cluster in resettled {
-        leave.execute([lookup::cluster_of_today(transaction, stored_number(cluster.0)?)?])?;
+        leave.execute([lookup::cluster_of_today(connection, stored_number(cluster.0)?)?])?;
     }
     Ok(())
 }

@@ -26,6 +26,14 @@ impl SqliteConfigurationStore {
         Ok(Self { connection: Mutex::new(open(path, Purpose::SetUp)?) })
     }
 
+    /// The same in a file for a rebuild, before [`super::SqliteStateWriter::open_scratch`] opens it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_scratch(path: &Path) -> Result<Self, StateError> {
+        Ok(Self { connection: Mutex::new(open(path, Purpose::Scratch)?) })
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, StateError>) -> Result<T, StateError> {
         // A panic elsewhere leaves no half-done work: an open transaction is rolled back when it is dropped.
         work(&mut self.connection.lock().unwrap_or_else(PoisonError::into_inner))

@@ -46,6 +46,17 @@ pub(super) enum Purpose {
     Reading,
 }
 
+impl Purpose {
+    /// Bytes of a page. What changes is written by the page, and most changes are small; a scratch store writes each page about once, and
+    /// fewer of them cost less.
+    const fn page_bytes(self) -> u32 {
+        match self {
+            Self::Scratch => 16 * 1024,
+            Self::Engine | Self::SetUp | Self::Reading => 4 * 1024,
+        }
+    }
+}
+
 /// Opens the file, creating and migrating it unless it is opened for reading only.
 pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, StateError> {
     let flags = match purpose {
@@ -60,7 +71,7 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, StateErr
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     if purpose != Purpose::Reading {
         // Only a file without tables takes this page size; it must come before the write-ahead log is switched on.
-        connection.pragma_update(None, "page_size", 4096)?;
+        connection.pragma_update(None, "page_size", purpose.page_bytes())?;
         if purpose == Purpose::Scratch {
             // Written once instead of twice, and never read beside the writer.
             connection.pragma_update(None, "journal_mode", "OFF")?;

@@ -16,6 +16,8 @@ use crate::state::{ChainHead, ClusterContents, ClusterId, Commit, Payout, StateE
 #[derive(Debug)]
 pub struct SqliteStateWriter {
     connection: Connection,
+    /// A scratch store keeps one transaction open over all its commits.
+    scratch: bool,
     _lock: EngineLock,
 }
 
@@ -29,8 +31,9 @@ impl SqliteStateWriter {
         Self::open_for(path, Purpose::Engine)
     }
 
-    /// The same for a rebuild into a file of its own: faster, because it has no journal and nothing waits for the disk. After a loss of
-    /// power, or a commit that failed, such a file is worth nothing. Nobody else may write it meanwhile.
+    /// The same for a rebuild into a file of its own: faster, because it has no journal, nothing waits for the disk, and pages that many
+    /// commits change are written once: nobody can read it before [`StateWriter::flush`]. After a loss of power, or a commit that failed,
+    /// such a file is worth nothing. Nobody else may write it meanwhile.
     ///
     /// # Errors
     /// As [`Self::open`].
@@ -40,7 +43,24 @@ impl SqliteStateWriter {
 
     fn open_for(path: &Path, purpose: Purpose) -> Result<Self, StateError> {
         let lock = EngineLock::take(path)?;
-        Ok(Self { connection: open(path, purpose)?, _lock: lock })
+        Ok(Self { connection: open(path, purpose)?, scratch: purpose == Purpose::Scratch, _lock: lock })
+    }
+
+    /// Lets one moment of the store be looked at, with one lock for all statements.
+    fn look<T>(&mut self, look: impl FnOnce(&Connection) -> Result<T, StateError>) -> Result<T, StateError> {
+        if self.scratch {
+            self.begin()?;
+            return look(&self.connection);
+        }
+        look(&*self.connection.transaction()?)
+    }
+
+    /// Begins the transaction of a scratch store, unless it is open.
+    fn begin(&self) -> Result<(), StateError> {
+        if self.connection.is_autocommit() {
+            self.connection.execute_batch("BEGIN EXCLUSIVE")?;
+        }
+        Ok(())
     }
 }
 
@@ -50,77 +70,82 @@ impl StateWriter for SqliteStateWriter {
     }
 
     fn known_events(&mut self, events: &[EventId]) -> Result<HashSet<EventId>, StateError> {
-        let mut statement = self.connection.prepare_cached("SELECT 1 FROM fact WHERE event_id = ?1")?;
-        let mut known = HashSet::new();
-        for event in events {
-            if statement.exists([&event.0[..]])? {
-                known.insert(*event);
+        self.look(|connection| {
+            let mut statement = connection.prepare_cached("SELECT 1 FROM fact WHERE event_id = ?1")?;
+            let mut known = HashSet::new();
+            for event in events {
+                if statement.exists([&event.0[..]])? {
+                    known.insert(*event);
+                }
             }
-        }
-        Ok(known)
+            Ok(known)
+        })
     }
 
     fn clusters_of_nodes(&mut self, nodes: &[NodeKey]) -> Result<HashMap<NodeKey, ClusterId>, StateError> {
-        let transaction = self.connection.transaction()?;
-        lookup::clusters_of_nodes(&transaction, nodes)
+        self.look(|connection| lookup::clusters_of_nodes(connection, nodes))
     }
 
     fn clusters_of_commissions(
         &mut self,
         lines: &[CommissionId],
     ) -> Result<HashMap<CommissionId, ClusterId>, StateError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT COALESCE(a.target, c.cluster) FROM commission c LEFT JOIN cluster_alias a ON a.source = c.cluster \
-             WHERE c.id = ?1",
-        )?;
-        let mut clusters = HashMap::with_capacity(lines.len());
-        for line in lines {
-            if let Some(row) = statement.query([&line.0.0[..]])?.next()? {
-                clusters.insert(*line, rows::cluster(row, 0)?);
+        self.look(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT COALESCE(a.target, c.cluster) FROM commission c \
+                 LEFT JOIN cluster_alias a ON a.source = c.cluster WHERE c.id = ?1",
+            )?;
+            let mut clusters = HashMap::with_capacity(lines.len());
+            for line in lines {
+                if let Some(row) = statement.query([&line.0.0[..]])?.next()? {
+                    clusters.insert(*line, rows::cluster(row, 0)?);
+                }
             }
-        }
-        Ok(clusters)
+            Ok(clusters)
+        })
     }
 
     fn with_conversions(&mut self, clusters: &[ClusterId]) -> Result<HashSet<ClusterId>, StateError> {
-        let transaction = self.connection.transaction()?;
-        let mut statement = transaction.prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM fact WHERE cluster = ?1 AND is_action = 1) \
-             OR EXISTS (SELECT 1 FROM cluster_alias a CROSS JOIN fact f ON f.cluster = a.source AND f.is_action = 1 \
-                        WHERE a.target = ?1)",
-        )?;
-        let mut with = HashSet::new();
-        for cluster in clusters {
-            let today = lookup::cluster_of_today(&transaction, rows::stored_number(cluster.0)?)?;
-            if statement.query_row([today], |row| row.get(0))? {
-                with.insert(*cluster);
+        self.look(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM fact WHERE cluster = ?1 AND is_action = 1) \
+                 OR EXISTS (SELECT 1 FROM cluster_alias a CROSS JOIN fact f ON f.cluster = a.source AND f.is_action = 1 \
+                            WHERE a.target = ?1)",
+            )?;
+            let mut with = HashSet::new();
+            for cluster in clusters {
+                let today = lookup::cluster_of_today(connection, rows::stored_number(cluster.0)?)?;
+                if statement.query_row([today], |row| row.get(0))? {
+                    with.insert(*cluster);
+                }
             }
-        }
-        Ok(with)
+            Ok(with)
+        })
     }
 
     fn load_clusters(
         &mut self,
         clusters: &[ClusterId],
     ) -> Result<HashMap<ClusterId, ClusterContents>, StateError> {
-        let transaction = self.connection.transaction()?;
-        clusters.iter().map(|cluster| Ok((*cluster, lookup::contents(&transaction, *cluster)?))).collect()
+        self.look(|connection| {
+            clusters.iter().map(|cluster| Ok((*cluster, lookup::contents(connection, *cluster)?))).collect()
+        })
     }
 
     fn locked(&mut self, lines: &[CommissionId]) -> Result<HashMap<CommissionId, i64>, StateError> {
-        let transaction = self.connection.transaction()?;
-        lookup::locked(&transaction, lines)
+        self.look(|connection| lookup::locked(connection, lines))
     }
 
     fn payouts(&mut self, ids: &[String]) -> Result<HashMap<String, Payout>, StateError> {
-        let transaction = self.connection.transaction()?;
-        let mut payouts = HashMap::with_capacity(ids.len());
-        for id in ids {
-            if let Some(payout) = lookup::payout(&transaction, id)? {
-                payouts.insert(id.clone(), payout);
+        self.look(|connection| {
+            let mut payouts = HashMap::with_capacity(ids.len());
+            for id in ids {
+                if let Some(payout) = lookup::payout(connection, id)? {
+                    payouts.insert(id.clone(), payout);
+                }
             }
-        }
-        Ok(payouts)
+            Ok(payouts)
+        })
     }
 
     fn chain_heads(&mut self) -> Result<HashMap<BrandKey, ChainHead>, StateError> {
@@ -150,6 +175,17 @@ impl StateWriter for SqliteStateWriter {
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<(), StateError> {
+        if self.scratch {
+            self.begin()?;
+            return commit::write(&self.connection, commit);
+        }
         commit::apply(&mut self.connection, commit)
+    }
+
+    fn flush(&mut self) -> Result<(), StateError> {
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("COMMIT")?;
+        }
+        Ok(())
     }
 }
