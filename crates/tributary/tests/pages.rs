@@ -15,13 +15,14 @@ use serde_json::{Value, json};
 
 const PAGES: [&str; 6] =
     ["/", "/conversions", "/explain", "/explain/nobody", "/?brand=acme", "/reports/attribution"];
-const FIGURES: [&str; 6] = [
+const FIGURES: [&str; 7] = [
     "/v1/funnel",
     "/v1/partners",
     "/v1/balances",
     "/v1/conversions",
     "/v1/explain/nobody",
     "/v1/reports/attribution",
+    "/v1/reports/attribution/totals.csv",
 ];
 
 /// Two clicks, an approved and a pending order, one of them with a number that would be markup, and a conflict.
@@ -240,7 +241,12 @@ fn the_attribution_report_is_the_same_on_its_page_and_as_json() {
     let report = &answer["report"];
     assert_eq!(report["totals"]["attributed"], json!({"conversions": 1, "value": "1234.50"}));
     assert_eq!(report["totals"]["other_currency"], 1, "the order in KWD");
-    assert_eq!(report["credit"]["models"], json!(["as_paid", "first_touch", "linear"]));
+    let trained = ["markov_of_these_journeys(1)", "shapley_of_these_journeys"];
+    assert_eq!(
+        report["credit"]["models"],
+        json!(["as_paid", "first_touch", "linear", trained[0], trained[1]])
+    );
+    assert_eq!(report["trained"]["by_earner"]["rows"][0]["effect_ppm"], 1_000_000, "anna alone brought it");
     let anna = &report["credit"]["by_earner"][0];
     assert_eq!((&anna["key"], &anna["commission"]), (&json!("anna"), &json!("123.45")));
     for credit in anna["credits"].as_array().unwrap() {
@@ -248,7 +254,10 @@ fn the_attribution_report_is_the_same_on_its_page_and_as_json() {
     }
     let dinars = server.http.get("/v1/reports/attribution?currency=KWD").json();
     assert_eq!(dinars["report"]["totals"]["attributed"], json!({"conversions": 1, "value": "10.000"}));
-    assert_eq!(dinars["report"]["credit"]["models"].as_array().unwrap().len(), 10);
+    assert_eq!(dinars["report"]["credit"]["models"].as_array().unwrap().len(), 12);
+    let untrained = server.http.get("/v1/reports/attribution?markov_order=none").json();
+    assert_eq!(untrained["report"]["credit"]["models"].as_array().unwrap().len(), 10);
+    assert!(untrained["report"]["trained"].is_null());
 
     let page = server.http.get("/reports/attribution?from=2020-01-01").body;
     for text in ["Models side by side", "1,234.50 EUR", "Path length", "Top paths", "value=\"2020-01-01\""] {
@@ -258,6 +267,33 @@ fn the_attribution_report_is_the_same_on_its_page_and_as_json() {
     let nothing = server.http.get("/reports/attribution?to=2020-01-01");
     assert!(nothing.status == 200 && nothing.body.contains("Nothing to attribute"));
     assert!(server.http.get("/").body.contains("/reports/attribution?brand=acme"));
+}
+
+#[test]
+fn every_table_of_the_report_is_a_file() {
+    let installation = Installation::set_up();
+    let server = told(&installation);
+    let file =
+        server.http.get("/v1/reports/attribution/models_by_earner.csv?models=linear&markov_order=none");
+    assert_eq!((file.status, file.header("content-type")), (200, Some("text/csv; charset=utf-8")));
+    let disposition = file.header("content-disposition").unwrap();
+    assert_eq!(disposition, "attachment; filename=\"attribution-models_by_earner.csv\"");
+    assert_eq!(
+        file.body,
+        "earner,model,conversions,value,share,commission\nanna,as_paid,1.000000000,1234.50,1.000000,123.45\n\
+         anna,linear,1.000000000,1234.50,1.000000,\n"
+    );
+    let effects = server.http.get("/v1/reports/attribution/removal_by_earner.csv?markov_order=2").body;
+    assert_eq!(
+        effects,
+        "earner,journeys,conversions,removal_effect,removal_effect_on_value\nanna,2,1,1.000000,1.000000\n",
+        "the visitor of the redirect never ordered"
+    );
+    for unknown in ["nothing.csv", "totals", "removal_by_earner.csv?markov_order=none"] {
+        let answer = server.http.get(&format!("/v1/reports/attribution/{unknown}"));
+        assert_eq!(answer.status, 404, "{unknown}");
+        assert!(answer.body.contains("models_by_earner.csv"), "{}", answer.body);
+    }
 }
 
 #[test]
@@ -272,6 +308,7 @@ fn a_report_that_cannot_be_asked_for_names_the_field_and_the_remedy() {
         ("models=data_driven(january)", "models", "tributary apply"),
         ("brand=nobody", "brand", "no brand"),
         ("fold_repeats=maybe", "fold_repeats", "`true`"),
+        ("markov_order=5", "markov_order", "1, 2, 3 or 4"),
         ("period=2026-01", "period", "no such parameter"),
     ] {
         let answer = server.http.get(&format!("/v1/reports/attribution?{query}"));

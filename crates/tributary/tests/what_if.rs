@@ -62,8 +62,8 @@ proptest! {
         let identical = under(&fresh, &fresh);
         prop_assert!(identical.is_empty());
         prop_assert_eq!(identical.changed_otherwise, 0);
-        let then = |sums: &Sums| (sums.value_then, sums.commission_then);
-        let now = |sums: &Sums| (sums.value_now, sums.commission_now);
+        let then = |sums: &Sums| (sums.money.value_then, sums.money.commission_then);
+        let now = |sums: &Sums| (sums.money.value_now, sums.money.commission_now);
         prop_assert_eq!(side(&there, then), side(&identical, now));
         prop_assert_eq!(side(&there, now), side(&back, then));
         prop_assert_eq!(there.changed, back.changed);

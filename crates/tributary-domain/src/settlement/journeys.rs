@@ -48,32 +48,52 @@ impl JourneyPeriod {
 ///   converted right after the last of them.
 #[must_use]
 pub fn journeys(facts: &[Fact], configuration: &Configuration, period: &JourneyPeriod) -> Vec<PersonJourney> {
+    let converts = |conversion: &Conversion| {
+        conversion.kind == EventKind::Conversion
+            && conversion.verdict != Verdict::Rejected
+            && conversion.goal == period.goal
+            && period.contains(conversion.occurred_at)
+    };
+    let mut without = Vec::new();
+    let conversions = settle_with_journeys(facts, configuration, period, converts, |touchpoints| {
+        let earners = touchpoints.iter().filter_map(|touchpoint| touchpoint.earner.clone()).collect();
+        without.push(PersonJourney { earners, converts: false, value: None });
+    });
+    let with = conversions.iter().filter(|conversion| converts(conversion)).map(|conversion| PersonJourney {
+        earners: took_part(conversion),
+        converts: true,
+        value: conversion.value,
+    });
+    with.chain(without).collect()
+}
+
+/// Settles a cluster, and calls `without` with the touchpoints of each journey of the period that led to no conversion for which `converts` is
+/// true: those of a person, in order of time and not empty, that would have taken part in a conversion right after the last of them.
+///
+/// Answers the cluster's conversions, or none if nothing of the kind happened in the period. Touchpoints are judged as for the goal of the period.
+pub fn settle_with_journeys(
+    facts: &[Fact],
+    configuration: &Configuration,
+    period: &JourneyPeriod,
+    converts: impl Fn(&Conversion) -> bool,
+    mut without: impl FnMut(&[&Touchpoint]),
+) -> Vec<Conversion> {
     let Some(cluster) = Cluster::of(facts, configuration) else { return Vec::new() };
-    let mut journeys = Vec::new();
-    let mut converted: HashSet<EventId> = HashSet::new();
-    if facts.iter().any(|fact| fact.body.kind() == EventKind::Conversion) {
-        for conversion in &cluster.settle().conversions {
-            let is_meant = conversion.kind == EventKind::Conversion
-                && conversion.verdict != Verdict::Rejected
-                && conversion.goal == period.goal;
-            if is_meant && period.contains(conversion.occurred_at) {
-                converted.extend(conversion.person);
-                let (earners, value) = (took_part(conversion), conversion.value);
-                journeys.push(PersonJourney { earners, converts: true, value });
-            }
-        }
-    }
+    let is_action = |fact: &Fact| fact.body.action().is_some() && period.contains(fact.occurred_at);
+    let conversions = if facts.iter().any(is_action) { cluster.settle().conversions } else { Vec::new() };
+    let meant = conversions.iter().filter(|conversion| converts(conversion));
+    let converted: HashSet<EventId> = meant.filter_map(|conversion| conversion.person).collect();
     for (person, touchpoints) in Touches::of(&cluster).of_each_person() {
         let label = cluster.stitching.label(person);
         if label.is_some_and(|label| converted.contains(&label)) {
             continue;
         }
-        let earners = cluster.without_conversion(touchpoints, period);
-        if !earners.is_empty() {
-            journeys.push(PersonJourney { earners, converts: false, value: None });
+        let would_take_part = cluster.without_conversion(touchpoints, period);
+        if !would_take_part.is_empty() {
+            without(&would_take_part);
         }
     }
-    journeys
+    conversions
 }
 
 fn took_part(conversion: &Conversion) -> Vec<Earner> {
@@ -82,9 +102,13 @@ fn took_part(conversion: &Conversion) -> Vec<Earner> {
 }
 
 impl Cluster<'_> {
-    /// Whose touchpoints within the period would have taken part in a conversion right after the last of them.
-    fn without_conversion(&self, touchpoints: Vec<&Touchpoint>, period: &JourneyPeriod) -> Vec<Earner> {
-        let within: Vec<&Touchpoint> = touchpoints
+    /// The touchpoints within the period that would have taken part in a conversion right after the last of them.
+    fn without_conversion<'t>(
+        &self,
+        touchpoints: Vec<&'t Touchpoint>,
+        period: &JourneyPeriod,
+    ) -> Vec<&'t Touchpoint> {
+        let within: Vec<&'t Touchpoint> = touchpoints
             .into_iter()
             .filter(|touchpoint| touchpoint.earner.is_some() && period.contains(touchpoint.occurred_at))
             .collect();
@@ -105,6 +129,6 @@ impl Cluster<'_> {
         };
         let verdicts = judge(&within, &circumstances);
         let eligible = within.into_iter().zip(verdicts).filter(|(_, verdict)| *verdict == Reason::Eligible);
-        eligible.filter_map(|(touchpoint, _)| touchpoint.earner.clone()).collect()
+        eligible.map(|(touchpoint, _)| touchpoint).collect()
     }
 }

@@ -28,7 +28,7 @@ use crate::reason::Reason;
 use crate::time::Timestamp;
 
 pub use carts::{CartEvidence, CartOpened, carts};
-pub use journeys::{JourneyPeriod, PersonJourney, journeys};
+pub use journeys::{JourneyPeriod, PersonJourney, journeys, settle_with_journeys};
 
 use orders::Order;
 use ownership::Owners;

@@ -10,7 +10,9 @@ use super::{Failure, print_json, print_line};
 use crate::operations::attribution_report::credit::{CreditRow, SideBySide};
 use crate::operations::attribution_report::question::models;
 use crate::operations::attribution_report::tables::{Table, tables, write_csv};
-use crate::operations::attribution_report::{AttributionReport, Days, Question, attribution_report};
+use crate::operations::attribution_report::{
+    AttributionReport, Days, Question, TrainingChoice, attribution_report,
+};
 
 /// Arguments of `report attribution`.
 #[derive(Args, Debug)]
@@ -33,6 +35,10 @@ pub struct AttributionArgs {
     /// Take touchpoints of one partner that follow each other for one step of a path.
     #[arg(long)]
     fold_repeats: bool,
+    /// Train a Markov chain of this order, 1 to 4, and Shapley values on the journeys of the report, for removal effects; `none` trains
+    /// nothing and reads only people who converted.
+    #[arg(long, value_name = "ORDER", default_value = "1", value_parser = TrainingChoice::parse)]
+    markov_order: TrainingChoice,
     /// Write one CSV file per table into this directory.
     #[arg(long, value_name = "DIRECTORY")]
     csv: Option<PathBuf>,
@@ -59,6 +65,7 @@ pub(super) fn run(args: &AttributionArgs) -> Result<(), Failure> {
     question.goal.clone_from(&args.goal);
     question.campaign.clone_from(&args.campaign);
     question.folds_repeats = args.fold_repeats;
+    question.training = args.markov_order;
     let report = attribution_report(opened.state.as_ref(), &configuration, &question)?;
     let written = match &args.csv {
         Some(directory) => write_csv(&report, directory)
@@ -91,10 +98,25 @@ fn print(report: &AttributionReport) -> Result<(), Failure> {
             "models_by_earner" => print_side_by_side("by partner and channel", credit, &credit.by_earner)?,
             "models_by_class" => print_side_by_side("by class of channel", credit, &credit.by_class)?,
             "models_by_campaign" => print_side_by_side("by campaign", credit, &credit.by_campaign)?,
-            _ => print_table(&table)?,
+            name => {
+                print_table(&table)?;
+                print_not_trained(report, name)?;
+            }
         }
     }
     Ok(())
+}
+
+/// Why a table of removal effects is empty.
+fn print_not_trained(report: &AttributionReport, table: &str) -> Result<(), Failure> {
+    let Some(trained) = &report.trained else { return Ok(()) };
+    let effects = match table {
+        "removal_by_earner" => &trained.by_earner,
+        "removal_by_class" => &trained.by_class,
+        "removal_by_campaign" => &trained.by_campaign,
+        _ => return Ok(()),
+    };
+    effects.not_trained.iter().try_for_each(|why| print_line(format!("  not trained: {why}")))
 }
 
 /// One line per model: with ten models, columns would not fit a screen.

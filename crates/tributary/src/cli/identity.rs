@@ -185,12 +185,12 @@ fn print_effect(effect: &Effect, applied: bool) -> Result<(), Failure> {
         print_line(format!(
             "  {:<20} {}  value {} -> {}  commission {} -> {} ({})",
             each.earner,
-            each.currency,
-            each.value_now,
-            each.value_then,
-            each.commission_now,
-            each.commission_then,
-            each.difference
+            each.amounts.currency,
+            each.amounts.value_now,
+            each.amounts.value_then,
+            each.amounts.commission_now,
+            each.amounts.commission_then,
+            each.amounts.difference
         ))?;
     }
     for line in &effect.locked {

@@ -80,12 +80,12 @@ fn print_rows(title: &str, rows: &[Row]) -> Result<(), Failure> {
 fn amounts(row: &Row) -> String {
     format!(
         "{:<3} {:>14} {:>14} {:>15} {:>15} {:>13} {:>13}",
-        row.currency,
-        row.value_now,
-        row.value_then,
-        row.commission_now,
-        row.commission_then,
-        row.difference,
+        row.amounts.currency,
+        row.amounts.value_now,
+        row.amounts.value_then,
+        row.amounts.commission_now,
+        row.amounts.commission_then,
+        row.amounts.difference,
         row.adjustment
     )
 }
@@ -176,12 +176,12 @@ fn row_csv(row: &Row) -> String {
         text(&row.period),
         text(&row.campaign),
         text(&row.earner),
-        row.currency.clone(),
-        row.value_now.clone(),
-        row.value_then.clone(),
-        row.commission_now.clone(),
-        row.commission_then.clone(),
-        row.difference.clone(),
+        row.amounts.currency.clone(),
+        row.amounts.value_now.clone(),
+        row.amounts.value_then.clone(),
+        row.amounts.commission_now.clone(),
+        row.amounts.commission_then.clone(),
+        row.amounts.difference.clone(),
         row.adjustment.clone(),
     ]
     .join(",")

@@ -3,6 +3,7 @@
 pub mod attribution_report;
 pub mod explaining;
 pub mod identity;
+pub mod now_and_then;
 pub mod over_attribution;
 pub mod payout;
 pub mod reconcile;

@@ -239,12 +239,14 @@ const fn is_partner(earner: &Earner) -> bool {
     matches!(earner, Earner::Partner(_))
 }
 
-/// Whether who counts alone would claim by a touchpoint with this verdict: one that took part, or lost only to others.
+/// Whether who counts alone would claim by a touchpoint with this verdict: one that took part, or lost only to others. Standing down is
+/// losing to others: who counts alone does not know that somebody else had brought the customer before his cart.
 const fn is_claim(verdict: Reason) -> bool {
     matches!(
         verdict,
         Reason::Eligible
             | Reason::OwnedByOther
+            | Reason::StandDown
             | Reason::ViewOutranked
             | Reason::NamedOutranked
             | Reason::RepeatInVisit
@@ -342,6 +344,47 @@ mod tests {
         assert_eq!(channels.len(), 2);
         assert!(channels.contains(&("@email", [1, 0], "90.00")), "{channels:?}");
         assert!(channels.contains(&("@paid_search", [1, 1], "30.00")), "{channels:?}");
+    }
+
+    #[test]
+    fn a_click_that_stood_down_is_claimed_and_one_that_barred_itself_is_not() {
+        let mut bench = Workbench::with(
+            "
+brands: [{key: acme, currency: EUR, stand_down: {after: cart, within: 1h}}]
+plans: [{key: tenth, rules: [{goal: purchase, pays: '10%'}]}]
+campaigns:
+  - {key: spring, tier: conversion, destination: 'https://acme.example/', model: last_touch, plan: tenth}
+  - {key: slow, tier: conversion, destination: 'https://acme.example/', model: last_touch, plan: tenth, minimum_time: 10m}
+partners: [{key: anna, kind: creator}, {key: coupons, kind: affiliate}, {key: cleo, kind: affiliate}]
+links: [{key: a, partner: anna, campaign: spring}, {key: x, partner: coupons, campaign: spring}, {key: c, partner: cleo, campaign: slow}]
+sources: [{key: shop, secrets: ['0123456789abcdef'], default_currency: EUR}]
+",
+        );
+        let at = |time: &str, kind: &str, more: &str| {
+            format!(r#"{{"event_type":"{kind}","timestamp":"2026-03-{time}:00Z","customer_id":"1",{more}}}"#)
+        };
+        let cart = r#""transaction_id":"o1","value":"90.00","cart_opened_at":"2026-03-05T10:00:00Z""#;
+        let events = [
+            at("01T10:00", "click", r#""link":"a""#),
+            // After the cart: it would be the last touch, and yields to anna's.
+            at("05T10:05", "click", r#""link":"x""#),
+            // Too young by its own campaign's rule, whatever others did.
+            at("05T10:06", "click", r#""link":"c""#),
+            at("05T10:07", "conversion", cart),
+        ];
+        bench.send(&events.iter().map(String::as_str).collect::<Vec<_>>());
+        let configuration = bench.desk.configuration.current();
+        let euro = Currency::parse("EUR").unwrap();
+        let report =
+            over_attribution(bench.desk.state.as_ref(), &configuration, &Workbench::brand(), euro).unwrap();
+        let rows: Vec<_> = report
+            .partners
+            .iter()
+            .map(|row| (row.partner.as_str(), row.claims.conversions, row.credited_value.as_str()))
+            .collect();
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        assert!(rows.contains(&("anna", 1, "90.00")) && rows.contains(&("coupons", 1, "0.00")), "{rows:?}");
+        assert_eq!(report.claims_per_conversion.as_deref(), Some("2.000"));
     }
 
     #[test]

@@ -176,7 +176,8 @@ fn only_model(configuration: &Configuration, brand: &BrandKey) -> Option<Model> 
     models.next().filter(|_| models.next().is_none())
 }
 
-fn with_model(configuration: &Configuration, model: &Model) -> Configuration {
+/// The set-up with one model for every campaign and goal, at all times.
+pub(super) fn with_model(configuration: &Configuration, model: &Model) -> Configuration {
     let mut configuration = configuration.clone();
     for versions in configuration.campaigns.values_mut() {
         let mut campaign = versions.latest().clone();

@@ -52,8 +52,7 @@ impl Training {
 
     fn paths(&self, state: &dyn StateReader, configuration: &Configuration) -> anyhow::Result<Paths<Earner>> {
         let mut collector = PathCollector::default();
-        walking::clusters(state, |cluster| -> anyhow::Result<()> {
-            let facts: Vec<_> = state.cluster(cluster)?.facts.into_iter().map(|(fact, _)| fact).collect();
+        walking::cluster_facts(state, |facts| -> anyhow::Result<()> {
             if facts.first().is_some_and(|fact| fact.brand == self.brand) {
                 for journey in journeys(&facts, configuration, &self.period) {
                     collector.add(&journey.earners, &self.outcome(&journey))?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use tributary_domain::fact::Fact;
 use tributary_domain::ids::{BrandKey, CommissionId, EventId};
 use tributary_domain::ledger::Entry;
 use tributary_domain::settlement::Conversion;
@@ -27,6 +28,25 @@ pub(super) fn clusters<E: From<StateError>>(
         let Some(last) = page.last() else { return Ok(()) };
         after = *last;
         page.into_iter().try_for_each(&mut visit)?;
+    }
+}
+
+/// Clusters whose facts are read at once.
+const SLICE: usize = 256;
+
+/// Calls `visit` with the facts of every cluster, in the order of their numbers.
+pub(super) fn cluster_facts<E: From<StateError>>(
+    state: &dyn StateReader,
+    mut visit: impl FnMut(Vec<Fact>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut after = ClusterId(0);
+    loop {
+        let slice = state.clusters_after(after, SLICE)?;
+        let Some(last) = slice.last() else { return Ok(()) };
+        after = *last;
+        for contents in state.clusters(&slice)? {
+            visit(contents.facts.into_iter().map(|(fact, _)| fact).collect())?;
+        }
     }
 }
 

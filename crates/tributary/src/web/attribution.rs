@@ -2,47 +2,26 @@
 //!
 //! Every chart is a table whose rows carry a bar: eyes compare the bars, screen readers read the numbers beside them.
 
+mod form;
+
 use std::cmp::Reverse;
 
-use tributary_domain::configuration::Configuration;
-use tributary_domain::ids::BrandKey;
-
+pub(super) use self::form::Choices;
 use super::figures::{count, grouped, share};
 use super::html::Html;
 use super::layout::page;
 use super::overview::AsOf;
 use crate::operations::attribution_report::AttributionReport;
 use crate::operations::attribution_report::credit::{CreditRow, Credited};
+use crate::operations::attribution_report::tables::tables;
 use crate::operations::attribution_report::time_lag::Lag;
 use crate::operations::attribution_report::totals::Counted;
+use crate::operations::attribution_report::trained::{MARKOV, RemovalEffects};
 
-/// Rows of a table on the page; all of them are in the JSON.
+/// Rows of a table on the page; all of them are in the export.
 const ROWS: usize = 50;
 /// Lengths with a row of their own; longer paths share one.
 const LENGTHS: u64 = 10;
-
-/// What the form offers.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Choices {
-    brands: Vec<(String, String)>,
-    campaigns: Vec<String>,
-}
-
-impl Choices {
-    pub(super) fn of(configuration: &Configuration, brand: &BrandKey) -> Self {
-        let brands = configuration.brands.iter();
-        let campaigns = configuration.campaigns.keys().filter(|(of, _)| of == brand);
-        let mut choices = Self {
-            brands: brands
-                .map(|(key, versions)| (key.as_str().to_owned(), versions.latest().name.clone()))
-                .collect(),
-            campaigns: campaigns.map(|(_, key)| key.as_str().to_owned()).collect(),
-        };
-        choices.brands.sort();
-        choices.campaigns.sort();
-        choices
-    }
-}
 
 /// The page where there is nothing to report on.
 pub(super) fn nothing_set_up_page() -> Html {
@@ -64,7 +43,7 @@ pub(super) fn attribution_page(
     content.raw("<h1>Attribution report</h1><p class=\"lead\">").value(&report.brand).raw(", amounts in ");
     content.text(&report.currency).raw(". As of event <strong>").text(count(as_of.event));
     content.raw("</strong>, lag <strong>").text(count(as_of.lag)).raw("</strong>.</p>");
-    content.add(&form(report, choices)).add(&totals(report));
+    content.add(&form::form(report, choices)).add(&totals(report));
     if report.totals.attributed.conversions == 0 {
         content
             .raw("<section class=\"panel pad\"><h2>Nothing to attribute</h2><p class=\"note\">No conversion of these days, goal and ")
@@ -73,52 +52,28 @@ pub(super) fn attribution_page(
     } else {
         content
             .add(&models(report))
+            .add(&removal_effects(report))
             .add(&lengths(report))
             .add(&lags(report))
             .add(&paths(report))
             .add(&assists(report))
             .add(&overlap(report));
     }
-    content.raw("<p class=\"note\"><a href=\"/v1/reports/attribution?").text(asked);
-    content.raw("\">This report as JSON</a>, exact and with every row. As CSV files: <code>tributary report attribution --csv DIRECTORY</code></p>");
+    content.add(&export(report, asked));
     page("Attribution report", "", &content)
 }
 
-fn form(report: &AttributionReport, choices: &Choices) -> Html {
-    let mut html = Html::new();
-    html.raw("<section class=\"panel pad\"><form class=\"chosen\" method=\"get\" action=\"/reports/attribution\" aria-label=\"What is counted\">");
-    html.raw("<label>Brand<select name=\"brand\">");
-    for (key, name) in &choices.brands {
-        html.add(&option(key, name, *key == report.brand));
+/// Links to the same figures as files.
+fn export(report: &AttributionReport, asked: &str) -> Html {
+    let mut html = section("export", "Export", "The same figures, exact and with every row.");
+    html.raw("<ul class=\"chips\"><li><a href=\"/v1/reports/attribution?")
+        .text(asked)
+        .raw("\">Everything as JSON</a></li>");
+    for table in tables(report) {
+        html.raw("<li><a download href=\"/v1/reports/attribution/").raw(table.name).raw(".csv?").text(asked);
+        html.raw("\">").text(table.name.replace('_', " ")).raw(" (CSV)</a></li>");
     }
-    html.raw("</select></label><label>From<input type=\"date\" name=\"from\" value=\"")
-        .text(report.from.as_deref().unwrap_or_default())
-        .raw("\"></label><label>To<input type=\"date\" name=\"to\" value=\"")
-        .text(report.to.as_deref().unwrap_or_default())
-        .raw("\"></label><label>Goal<input name=\"goal\" maxlength=\"64\" placeholder=\"every conversion\" value=\"")
-        .text(report.goal.as_deref().unwrap_or_default())
-        .raw("\"></label><label>Campaign<select name=\"campaign\">")
-        .add(&option("", "all", report.campaign.is_none()));
-    for key in &choices.campaigns {
-        html.add(&option(key, key, report.campaign.as_ref() == Some(key)));
-    }
-    html.raw("</select></label><input type=\"hidden\" name=\"currency\" value=\"").text(&report.currency);
-    html.raw("\"><label class=\"check\"><input type=\"checkbox\" name=\"fold_repeats\" value=\"true\"");
-    if report.top_paths.folds_repeats {
-        html.raw(" checked");
-    }
-    html.raw(">Fold repeats in paths</label><button>Show</button></form>")
-        .raw("<p class=\"note\">Days are UTC, both included, by time of the conversion.</p></section>");
-    html
-}
-
-fn option(value: &str, text: &str, is_chosen: bool) -> Html {
-    let mut html = Html::new();
-    html.raw("<option value=\"").text(value).raw("\"");
-    if is_chosen {
-        html.raw(" selected");
-    }
-    html.raw(">").text(text).raw("</option>");
+    html.raw("</ul></section>");
     html
 }
 
@@ -150,7 +105,8 @@ fn models(report: &AttributionReport) -> Html {
     let mut html = section(
         "models",
         "Models side by side",
-        "Conversions to two places, value below. Every model gives the same whole. Bars are shares of it.",
+        "Conversions to two places, value below. Every model gives the same whole; bars are shares of it. Models of these journeys were \
+         trained on this very report: they move with its days and filters, and nobody is paid by them.",
     );
     html.add(&side_by_side(report, "By class of channel", "Class", &credit.by_class))
         .add(&side_by_side(report, "By partner and channel", "Earner", &credit.by_earner))
@@ -173,10 +129,10 @@ fn side_by_side(
     html.raw(key).raw("</th>");
     for model in &report.credit.models {
         // Parameters stand on a line of their own.
-        let (name, parameters) = model.split_once('(').map_or((&**model, ""), |(name, rest)| (name, rest));
+        let (name, rest) = model.split_once('(').map_or((&**model, ""), |(name, rest)| (name, rest));
         html.raw("<th scope=\"col\" class=\"num\">").text(name.replace('_', " "));
-        if !parameters.is_empty() {
-            html.raw("<span class=\"sub\">").text(parameters.trim_end_matches(')')).raw("</span>");
+        if let Some(parameters) = rest.strip_suffix(')') {
+            html.raw("<span class=\"sub\">").text(spoken_parameters(name, parameters)).raw("</span>");
         }
         html.raw("</th>");
     }
@@ -184,13 +140,7 @@ fn side_by_side(
     let mut sorted: Vec<&CreditRow> = rows.iter().collect();
     sorted.sort_by_key(|row| Reverse(row.credits.first().map_or(0, |credit| credit.billionths)));
     for row in sorted.iter().take(ROWS) {
-        html.raw("<tr><th scope=\"row\">");
-        if row.key.is_empty() {
-            html.raw("none");
-        } else {
-            html.value(&row.key);
-        }
-        html.raw("</th>");
+        html.raw("<tr><th scope=\"row\">").add(&named(&row.key)).raw("</th>");
         for credit in &row.credits {
             html.add(&credited(report, credit));
         }
@@ -198,6 +148,16 @@ fn side_by_side(
     }
     html.raw("</tbody></table>").add(&rest(rows.len())).raw("</div>");
     html
+}
+
+/// Parameters of a model for people: shares in per cent, anything else as it is written.
+fn spoken_parameters(model: &str, parameters: &str) -> String {
+    if model == MARKOV {
+        return format!("order {parameters}");
+    }
+    let shares: Option<Vec<String>> =
+        parameters.split(',').map(|share| share.parse().ok().map(percent)).collect();
+    shares.map_or_else(|| parameters.to_owned(), |shares| shares.join(", "))
 }
 
 fn credited(report: &AttributionReport, credit: &Credited) -> Html {
@@ -210,6 +170,58 @@ fn credited(report: &AttributionReport, credit: &Credited) -> Html {
         .raw("</span>")
         .add(&meter(credit.share_ppm))
         .raw("</td>");
+    html
+}
+
+fn removal_effects(report: &AttributionReport) -> Html {
+    let Some(trained) = &report.trained else { return Html::new() };
+    let mut html = section(
+        "removal",
+        "Removal effect",
+        "The share of conversions that would be lost if every journey that comes here ended. Effects are no shares of a whole: where several \
+         are needed for one conversion, each one's absence costs it.",
+    );
+    html.raw("<p class=\"note\">A Markov chain of order ").text(trained.markov_order).raw(", trained on ");
+    html.text(count(trained.journeys)).raw(" journeys of these days and filters, of which ");
+    html.text(count(trained.conversions)).raw(" converted.</p>");
+    html.add(&removal("Without a class of channel", "Class", &trained.by_class))
+        .add(&removal("Without a partner or channel", "Earner", &trained.by_earner))
+        .add(&removal("Without a campaign", "Campaign", &trained.by_campaign))
+        .raw("</section>");
+    html
+}
+
+fn removal(title: &'static str, key: &'static str, effects: &RemovalEffects) -> Html {
+    let mut html = Html::new();
+    html.raw("<div class=\"panel scroll\" role=\"region\" tabindex=\"0\" aria-label=\"").raw(title);
+    html.raw("\"><table><caption class=\"pad\"><strong>").raw(title).raw("</strong></caption>");
+    if let Some(why) = &effects.not_trained {
+        html.raw("<tbody><tr><td>Not trained: ").text(why).raw(".</td></tr></tbody></table></div>");
+        return html;
+    }
+    html.raw("<thead><tr><th scope=\"col\">")
+        .raw(key)
+        .raw("</th><th scope=\"col\" class=\"num\">Removal effect</th>");
+    html.raw("<th scope=\"col\" class=\"num\">On value</th><th scope=\"col\" class=\"num\">Journeys</th>")
+        .raw("<th scope=\"col\" class=\"num\">Conversions</th></tr></thead><tbody>");
+    for row in effects.rows.iter().take(ROWS) {
+        html.raw("<tr><th scope=\"row\">").add(&named(&row.key)).raw("</th><td class=\"num\">");
+        html.text(percent(row.effect_ppm.into())).add(&meter(row.effect_ppm.into())).raw("</td>");
+        html.add(&number(percent(row.effect_on_value_ppm.into()))).add(&number(count(row.journeys)));
+        html.add(&number(count(row.conversions))).raw("</tr>");
+    }
+    html.raw("</tbody></table>").add(&rest(effects.rows.len())).raw("</div>");
+    html
+}
+
+/// A key; there is none for touchpoints without a campaign.
+fn named(key: &str) -> Html {
+    let mut html = Html::new();
+    if key.is_empty() {
+        html.raw("none")
+    } else {
+        html.value(key)
+    };
     html
 }
 
@@ -263,7 +275,7 @@ fn lag(title: &'static str, lag: &Lag) -> Html {
 
 fn bars_head(what: &'static str) -> Html {
     let mut html = Html::new();
-    html.raw("<table><thead><tr><th scope=\"col\">")
+    html.raw("<table class=\"bars\"><thead><tr><th scope=\"col\">")
         .raw(what)
         .raw("</th><th scope=\"col\" class=\"num\">Conversions</th>");
     html.raw("<th scope=\"col\" class=\"num\">Share</th><td></td></tr></thead><tbody>");
@@ -374,7 +386,7 @@ fn rest(rows: usize) -> Html {
     let mut html = Html::new();
     if rows > ROWS {
         html.raw("<p class=\"pad note\">The greatest ").text(ROWS).raw(" of ").text(count(rows as u64));
-        html.raw("; the others are in the JSON.</p>");
+        html.raw("; the others are in the export.</p>");
     }
     html
 }
@@ -426,6 +438,18 @@ mod tests {
             (2 * 86_400 + 3_600, "2 d 1 h"),
         ] {
             assert_eq!(spoken(Some(seconds)), expected);
+        }
+    }
+
+    #[test]
+    fn parameters_are_told_as_people_say_them() {
+        for (model, parameters, expected) in [
+            ("position_based", "400000,400000", "40.0 %, 40.0 %"),
+            ("time_decay", "7d", "7d"),
+            ("coupon_first", "last_touch", "last_touch"),
+            (MARKOV, "2", "order 2"),
+        ] {
+            assert_eq!(spoken_parameters(model, parameters), expected);
         }
     }
 

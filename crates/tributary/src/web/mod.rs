@@ -113,6 +113,7 @@ pub fn routes(pages: Arc<Pages>) -> Router {
         .route("/v1/identity/guarded", get(guarded_json))
         .route("/reports/attribution", get(reports::attribution_html))
         .route("/v1/reports/attribution", get(reports::attribution_json))
+        .route("/v1/reports/attribution/{table}", get(reports::attribution_csv))
         .route_layer(middleware::from_fn_with_state(pages.clone(), access::guard))
         .route("/session", post(access::sign_in))
         .layer(DefaultBodyLimit::max(4_096))

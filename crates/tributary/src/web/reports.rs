@@ -1,9 +1,10 @@
-//! The attribution report as a page and as JSON: what may be asked, and one reading at a time.
+//! The attribution report as a page, as JSON and as CSV: what may be asked, and one reading at a time.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -16,12 +17,16 @@ use super::attribution::{Choices, attribution_page, nothing_set_up_page};
 use super::overview::{AsOf, ReadError, at_one_moment};
 use super::request::{Parameters, Refused};
 use crate::operations::attribution_report::question::models;
-use crate::operations::attribution_report::{AttributionReport, Days, Question, attribution_report};
+use crate::operations::attribution_report::tables::{Table, tables};
+use crate::operations::attribution_report::{
+    AttributionReport, Days, Question, TrainingChoice, attribution_report,
+};
 
 /// Reports read at the same time; more wait. One reads everybody who converted, so two would only slow each other.
 static READING: Semaphore = Semaphore::const_new(1);
 
-const KNOWN: [&str; 8] = ["brand", "currency", "from", "to", "goal", "campaign", "models", "fold_repeats"];
+const KNOWN: [&str; 9] =
+    ["brand", "currency", "from", "to", "goal", "campaign", "models", "fold_repeats", "markov_order"];
 
 /// What was asked for, before it is known whether it exists.
 struct Asked {
@@ -32,6 +37,7 @@ struct Asked {
     campaign: Option<CampaignKey>,
     models: Vec<String>,
     folds_repeats: bool,
+    training: Option<TrainingChoice>,
 }
 
 impl Asked {
@@ -54,6 +60,7 @@ impl Asked {
             campaign: parameters.parsed("campaign", CampaignKey::parse)?,
             models: names.filter(|name| !name.is_empty()).map(str::to_owned).collect(),
             folds_repeats: folds.unwrap_or(false),
+            training: parameters.parsed("markov_order", TrainingChoice::parse)?,
         })
     }
 
@@ -74,6 +81,7 @@ impl Asked {
         question.campaign = self.campaign;
         question.models = models;
         question.folds_repeats = self.folds_repeats;
+        question.training = self.training.unwrap_or(question.training);
         Ok(Some(question))
     }
 }
@@ -105,6 +113,43 @@ pub(super) async fn attribution_json(State(pages): State<Arc<Pages>>, RawQuery(q
         Ok(None) => Refused::parameter("brand", "no brand is set up").json(),
         Err(refused) => refused.json(),
     }
+}
+
+/// `GET /v1/reports/attribution/{table}.csv`: one table of the report as a file.
+pub(super) async fn attribution_csv(
+    State(pages): State<Arc<Pages>>,
+    Path(file): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    match reported(pages, query).await {
+        Ok(Some((_, report, _))) => {
+            let tables = tables(&report);
+            match tables.iter().find(|table| file.strip_suffix(".csv") == Some(table.name)) {
+                Some(table) => csv_file(table),
+                None => no_table(&tables),
+            }
+        }
+        Ok(None) => Refused::parameter("brand", "no brand is set up").json(),
+        Err(refused) => refused.json(),
+    }
+}
+
+fn csv_file(table: &Table) -> Response {
+    let mut bytes = Vec::new();
+    // Writing into memory cannot fail.
+    drop(table.write_csv(&mut bytes));
+    let disposition = format!("attachment; filename=\"attribution-{}.csv\"", table.name);
+    let headers =
+        [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, &disposition)];
+    (headers, bytes).into_response()
+}
+
+fn no_table(tables: &[Table]) -> Response {
+    let names: Vec<String> = tables.iter().map(|table| format!("{}.csv", table.name)).collect();
+    let known = format!("there is no such table; there are {}", names.join(", "));
+    let mut response = Refused::parameter("table", known).json();
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
 }
 
 /// `GET /reports/attribution`.

@@ -13,6 +13,7 @@
 )]
 #![allow(unused_imports, reason = "each test file uses its own part")]
 
+pub mod chromium;
 pub mod client;
 pub mod disorder;
 pub mod facts;

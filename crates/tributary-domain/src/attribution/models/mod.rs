@@ -99,6 +99,19 @@ impl<'j> Journey<'j> {
 }
 
 impl Model {
+    /// The published names of the models that rules decide, in the order of the documentation; [`Model::parse`] gives each its usual parameters.
+    pub const RULE_BASED: [&str; 9] = [
+        "first_touch",
+        "last_touch",
+        "last_non_direct",
+        "linear",
+        "time_decay",
+        "position_based",
+        "w_shaped",
+        "weighted_last_touch",
+        "coupon_first",
+    ];
+
     /// The published name, without parameters.
     #[must_use]
     pub const fn name(&self) -> &'static str {

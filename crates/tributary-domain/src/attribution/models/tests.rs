@@ -136,6 +136,24 @@ fn what_a_model_writes_it_reads_again() {
     }
 }
 
+#[test]
+fn the_rule_based_models_are_all_but_the_trained_one() {
+    let parsed: Vec<Model> = Model::RULE_BASED.iter().map(|name| Model::parse(name).unwrap()).collect();
+    assert!(parsed.iter().zip(Model::RULE_BASED).all(|(model, name)| model.name() == name));
+    assert!(parsed.iter().all(|model| model.trained_weights().is_none()));
+    let listed = |model: &Model| match model {
+        Model::DataDriven { .. } => true,
+        other => Model::RULE_BASED.contains(&other.name()),
+    };
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    runner
+        .run(&any_model(), |model| {
+            prop_assert!(listed(&model), "{} is in no list", model);
+            Ok(())
+        })
+        .unwrap();
+}
+
 /// Any model with any parameters.
 pub(crate) fn any_model() -> impl Strategy<Value = Model> {
     let simple = prop_oneof![

@@ -61,6 +61,15 @@ impl Markov {
     /// # Errors
     /// When the order is not 1 to 4, or no journey converted.
     pub fn train<C>(paths: &Paths<C>, order: u8) -> Result<Self, TrainingError> {
+        Self::train_within(paths, order, usize::MAX)
+    }
+
+    /// As [`Markov::train`], unless solving the chain once for each channel would pass more than `most_steps` steps between states in each
+    /// round: a hundred million take some seconds.
+    ///
+    /// # Errors
+    /// Likewise, and when it would be too much work.
+    pub fn train_within<C>(paths: &Paths<C>, order: u8, most_steps: usize) -> Result<Self, TrainingError> {
         if !(1..=MOST_CHANNELS_IN_STATE).contains(&order) {
             return Err(TrainingError::UnknownOrder(order));
         }
@@ -68,6 +77,10 @@ impl Markov {
             return Err(TrainingError::NothingConverted);
         }
         let (chain, windows) = chain_of(paths, usize::from(order));
+        let steps = chain.states() + chain.moves.iter().map(Vec::len).sum::<usize>();
+        if steps.saturating_mul(paths.channels().len()) > most_steps {
+            return Err(TrainingError::TooMuchWork);
+        }
         let whole = chain.ending(&vec![false; chain.states()]);
         let mut error = whole.error;
         let mut effects = Vec::with_capacity(paths.channels().len());

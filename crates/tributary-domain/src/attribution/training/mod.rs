@@ -17,7 +17,7 @@ mod weights;
 
 pub use markov::Markov;
 pub use paths::{Outcome, PathCollector, Paths};
-pub use weights::whole_weights;
+pub use weights::{millionths, whole_weights};
 
 use thiserror::Error;
 
@@ -30,6 +30,14 @@ pub enum TrainingError {
         /// How many are possible.
         most: usize,
     },
+    /// More different paths than there is room for.
+    #[error("the journeys take too many different paths; choose fewer days, a goal or a campaign")]
+    TooManyPaths,
+    /// Solving the chain once for each channel would take too long.
+    #[error(
+        "there are too many channels and steps between them; choose a lower order, fewer days, a goal or a campaign"
+    )]
+    TooMuchWork,
     /// Exact enumeration would take too long.
     #[error(
         "{channels} channels are too many to go through all their combinations (15 at most); sample instead"

@@ -9,6 +9,9 @@ use super::TrainingError;
 /// Channels per set of paths; four of their numbers and "no channel" fit into 64 bits.
 const MOST_CHANNELS: usize = 65_000;
 
+/// Memory of one distinct path in bytes, at most, besides its steps: outcome, place in the map and in the sorted rows.
+const PATH_BYTES: usize = 160;
+
 /// What became of journeys of one path.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Outcome {
@@ -56,11 +59,22 @@ pub struct PathCollector<C> {
     numbers: HashMap<C, u16>,
     outcomes: HashMap<Box<[u16]>, Outcome, BuildHasherDefault<StepHasher>>,
     path: Vec<u16>,
+    /// Bytes that distinct paths may still take.
+    room: usize,
 }
 
 impl<C> Default for PathCollector<C> {
     fn default() -> Self {
-        Self { numbers: HashMap::new(), outcomes: HashMap::default(), path: Vec::new() }
+        Self::with_room(usize::MAX)
+    }
+}
+
+impl<C> PathCollector<C> {
+    /// Refuses distinct paths that together would take more than about so many bytes. Whether they do depends on the journeys alone, not on
+    /// their order.
+    #[must_use]
+    pub fn with_room(bytes: usize) -> Self {
+        Self { numbers: HashMap::new(), outcomes: HashMap::default(), path: Vec::new(), room: bytes }
     }
 }
 
@@ -68,7 +82,7 @@ impl<C: Ord + Hash> PathCollector<C> {
     /// Adds journeys of one path. A path without channels says nothing about any and is left out.
     ///
     /// # Errors
-    /// When there are too many channels.
+    /// When there are too many channels, or no room for one more path.
     pub fn add<'p, Q>(
         &mut self,
         path: impl IntoIterator<Item = &'p Q>,
@@ -91,7 +105,11 @@ impl<C: Ord + Hash> PathCollector<C> {
         }
         match self.outcomes.get_mut(self.path.as_slice()) {
             Some(known) => known.add(outcome),
-            None => drop(self.outcomes.insert(self.path.as_slice().into(), *outcome)),
+            None => {
+                let bytes = PATH_BYTES + std::mem::size_of_val(self.path.as_slice());
+                self.room = self.room.checked_sub(bytes).ok_or(TrainingError::TooManyPaths)?;
+                self.outcomes.insert(self.path.as_slice().into(), *outcome);
+            }
         }
         Ok(())
     }

@@ -227,3 +227,31 @@ fn what_cannot_be_trained_says_why() {
     let sampled = shapley::sample(&game, 50, 0).unwrap();
     assert!(sampled.values.iter().all(|value| value.is_finite()));
 }
+
+#[test]
+fn a_collector_without_room_refuses_new_paths_and_goes_on_with_known_ones() {
+    let null = Outcome { nulls: 1, ..Outcome::default() };
+    // Two paths of at most two steps fit, a third does not.
+    let mut collector: PathCollector<u16> = PathCollector::with_room(400);
+    for path in [&[1][..], &[1, 2], &[1], &[1, 2]] {
+        collector.add(path, &null).unwrap();
+    }
+    assert_eq!(collector.add(&[2], &null), Err(TrainingError::TooManyPaths));
+    assert_eq!(TrainingError::TooManyPaths, {
+        let mut backwards: PathCollector<u16> = PathCollector::with_room(400);
+        backwards.add(&[2], &null).unwrap();
+        backwards.add(&[1, 2], &null).unwrap();
+        backwards.add(&[1], &null).unwrap_err()
+    });
+}
+
+#[test]
+fn work_beyond_the_bound_is_refused_before_it_is_done() {
+    let converted = Outcome { conversions: 1, value: 1, nulls: 0 };
+    let mut collector: PathCollector<u16> = PathCollector::default();
+    collector.add(&[1, 2, 3], &converted).unwrap();
+    let paths = collector.finish();
+    // Three states and two steps between them, solved for three channels.
+    assert_eq!(Markov::train_within(&paths, 1, 14), Err(TrainingError::TooMuchWork));
+    assert_eq!(Markov::train_within(&paths, 1, 15), Markov::train(&paths, 1));
+}

@@ -36,3 +36,16 @@ pub fn whole_weights<C: Ord>(shares: impl IntoIterator<Item = (C, f64)>) -> BTre
     }
     ordered.into_iter().map(|(channel, _)| channel).zip(whole).collect()
 }
+
+/// A share of 0 to 1 in whole millionths, rounded to the nearest.
+///
+/// ```
+/// use tributary_domain::attribution::training::millionths;
+///
+/// assert_eq!([0.0, 1.0 / 3.0, 1.0].map(millionths), [0, 333_333, 1_000_000]);
+/// ```
+#[must_use]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "cut to 0..=1 before")]
+pub fn millionths(share: f64) -> u32 {
+    (share.clamp(0.0, 1.0) * 1e6).round() as u32
+}

@@ -16,8 +16,8 @@ use super::rows::{self, COMMISSION_ROW, ENTRY, PAYOUT, STORED_FACT, number, stor
 use crate::log::Sequence;
 use crate::state::subject::pack_subject;
 use crate::state::{
-    ClusterId, CommissionRow, CommissionSum, ConversionCount, ConversionFilter, CreditSum, Payout, RollupKey,
-    RollupMeasures, StateError, StoredFact,
+    ClusterId, CommissionRow, CommissionSum, ConversionFilter, CreditSum, Payout, RollupKey, RollupMeasures,
+    StateError, StoredFact,
 };
 
 /// A limit as SQLite takes it.
@@ -186,26 +186,6 @@ pub(super) fn latest_conversions(
             read,
         ),
     }
-}
-
-pub(super) fn conversion_counts(connection: &Connection) -> Result<Vec<ConversionCount>, StateError> {
-    all(
-        connection,
-        "WITH paid (conversion) AS MATERIALIZED (SELECT DISTINCT m.conversion FROM payout p \
-             JOIN payout_line l ON l.payout = p.id JOIN commission m ON m.id = l.commission WHERE p.step = 'settled') \
-         SELECT c.brand, c.settled ->> 'kind', c.settled ->> 'verdict', COUNT(*), COUNT(d.conversion) \
-         FROM conversion c LEFT JOIN paid d ON d.conversion = c.event_id GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
-        [],
-        |row| {
-            Ok(ConversionCount {
-                brand: rows::brand(row, 0)?,
-                kind: rows::kind(row, 1)?,
-                verdict: rows::verdict(row, 2)?,
-                conversions: number(row, 3)?,
-                paid: number(row, 4)?,
-            })
-        },
-    )
 }
 
 pub(super) fn commissions(

@@ -26,6 +26,20 @@ pub(super) fn all<T>(
     Ok(read_rows)
 }
 
+/// Hands every row of a query to `visit` as it is read: nothing is kept of it.
+pub(super) fn each(
+    connection: &Connection,
+    sql: &str,
+    mut visit: impl FnMut(&Row<'_>) -> Result<(), StateError>,
+) -> Result<(), StateError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut found = statement.query([])?;
+    while let Some(row) = found.next()? {
+        visit(row)?;
+    }
+    Ok(())
+}
+
 /// The first row of a query, if there is one.
 pub(super) fn first<T>(
     connection: &Connection,

@@ -7,7 +7,7 @@
 //! | `lookup` | what engine and pages both look up: clusters, locks, payouts |
 //! | `writer`, `commit` | the engine's side |
 //! | `configuration` | the set-up, written beside a running engine |
-//! | `reader`, `listing` | what pages, reports and audits read |
+//! | `reader`, `listing`, `counting` | what pages, reports and audits read |
 //!
 //! # Merges
 //! Facts and nodes keep the cluster number that they were written with. That a cluster became part of another is one row of
@@ -21,6 +21,7 @@
 mod commit;
 mod configuration;
 mod connection;
+mod counting;
 mod listing;
 mod lookup;
 mod reader;

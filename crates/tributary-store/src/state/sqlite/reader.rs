@@ -14,7 +14,7 @@ use tributary_domain::settlement::Conversion;
 use tributary_domain::time::{Period, Timestamp};
 
 use super::connection::{Purpose, open};
-use super::{configuration, listing, lookup};
+use super::{configuration, counting, listing, lookup};
 use crate::log::Sequence;
 use crate::state::{
     ClusterContents, ClusterId, CommissionRow, CommissionSum, ConfigurationStore, ConversionCount,
@@ -165,7 +165,7 @@ impl StateReader for SqliteStateReader {
     }
 
     fn conversion_counts(&self) -> Result<Vec<ConversionCount>, StateError> {
-        self.with(listing::conversion_counts)
+        self.with(counting::conversion_counts)
     }
 
     fn commissions(

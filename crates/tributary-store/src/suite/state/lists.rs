@@ -2,7 +2,7 @@
 
 use tributary_domain::attribution::Earner;
 use tributary_domain::fact::{EventKind, PayoutStep, Verdict};
-use tributary_domain::ids::{BrandKey, PlanKey, SourceKey};
+use tributary_domain::ids::{BrandKey, CommissionId, PlanKey, SourceKey};
 use tributary_domain::ledger::CommissionState;
 use tributary_domain::reason::Reason;
 use tributary_domain::settlement::{Commission, Conversion};
@@ -237,9 +237,10 @@ pub fn credits_and_lines_are_summed(stores: &dyn StateStores) {
 /// Conversions are counted once each, and as paid only when a payout of a line of theirs was settled.
 pub fn conversions_are_counted_by_kind_and_verdict(stores: &dyn StateStores) {
     let mut conversions: Vec<Conversion> = (1..=5).map(|number| settled(number, 600)).collect();
-    conversions[0]
-        .commissions
-        .push(Commission { plan: PlanKey::parse("second").unwrap(), ..line(6, "anna", 1) });
+    // A second line of the first conversion, by another plan.
+    let plan = PlanKey::parse("second").unwrap();
+    let second = CommissionId::derive(event(1), at(1), &partner("anna"), &plan, currency("EUR"));
+    conversions[0].commissions.push(Commission { plan, id: second, ..line(1, "anna", 1) });
     conversions[1].verdict = Verdict::Rejected;
     conversions[2].kind = EventKind::Registration;
     conversions[3].verdict = Verdict::Pending;
@@ -248,7 +249,7 @@ pub fn conversions_are_counted_by_kind_and_verdict(stores: &dyn StateStores) {
         facts: (1..=5).map(|number| stored(number, number, purchase(number))).collect(),
         conversions: (1..).zip(conversions).map(|(number, conversion)| put(number, conversion)).collect(),
         payouts: vec![
-            payout("po_1", vec![(line_id(1, "anna"), 600), (line_id(6, "anna"), 1)], PayoutStep::Settled, 1),
+            payout("po_1", vec![(line_id(1, "anna"), 600), (second, 1)], PayoutStep::Settled, 1),
             payout("po_2", vec![(line_id(1, "anna"), 5)], PayoutStep::Settled, 2),
             payout("po_3", vec![(line_id(4, "anna"), 600)], PayoutStep::Exported, 3),
         ],

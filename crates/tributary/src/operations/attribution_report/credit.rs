@@ -11,6 +11,7 @@ use tributary_domain::money::{Currency, Money, split_by_largest_remainder};
 
 use super::decimals::{billionths, decimal, millionths, shares};
 use super::journeys::{Attributed, EarnerNumber, Earners};
+use super::trained::{Column, Columns};
 
 /// What stands in place of a model's name for the credit that is booked and paid by.
 pub const AS_PAID: &str = "as_paid";
@@ -20,7 +21,7 @@ pub const PARTNERS: &str = "partners";
 /// Models side by side.
 #[derive(Clone, Serialize, Debug, PartialEq, Eq)]
 pub struct SideBySide {
-    /// The models, what is paid first; the credits of every row are in this order.
+    /// The models, what is paid first and those trained on the report's own journeys last; the credits of every row are in this order.
     pub models: Vec<String>,
     /// Per partner, by key, and then per other channel (`@email`).
     pub by_earner: Vec<CreditRow>,
@@ -28,6 +29,11 @@ pub struct SideBySide {
     pub by_class: Vec<CreditRow>,
     /// Per campaign of the touchpoint, by key; empty for touchpoints without one.
     pub by_campaign: Vec<CreditRow>,
+}
+
+/// How a campaign is written; empty for touchpoints without one.
+pub(super) fn campaign_label(campaign: Option<&CampaignKey>) -> String {
+    campaign.map_or_else(String::new, |key| key.as_str().to_owned())
 }
 
 /// One earner, class or campaign.
@@ -144,37 +150,58 @@ impl<'m> SideBySideCollector<'m> {
         }
     }
 
-    pub(super) fn finish(self, earners: &Earners, currency: Currency) -> SideBySide {
+    /// The tables; `trained` stands beside the models that were shared out journey by journey.
+    pub(super) fn finish(
+        self,
+        earners: &Earners,
+        currency: Currency,
+        trained: Option<&Columns>,
+    ) -> SideBySide {
         let columns = self.models.len() + 1;
-        let models = std::iter::once(AS_PAID.to_owned()).chain(self.models.iter().map(ToString::to_string));
+        let of = CreditRows { currency, conversions: self.conversions };
+        let mut by_earner = self.earner_rows(earners, &of, columns);
+        let is_partner: Vec<bool> =
+            earners.in_order().into_iter().map(|(_, earner)| matches!(earner, Earner::Partner(_))).collect();
+        let mut by_class = classes(&by_earner, &is_partner, &of);
+        let mut campaigns: BTreeMap<String, Vec<Sum>> =
+            self.campaigns.iter().map(|(key, sums)| (campaign_label(key.as_ref()), sums.clone())).collect();
+        // A campaign may have been touched only on ways that led to no conversion.
+        for key in trained.iter().flat_map(|trained| &trained.by_campaign).flat_map(Column::keys) {
+            campaigns.entry(key.clone()).or_insert_with(|| vec![Sum::default(); columns]);
+        }
+        let mut by_campaign = of.rows(&campaigns.into_iter().collect::<Vec<_>>(), columns);
+        let mut models: Vec<String> =
+            std::iter::once(AS_PAID.to_owned()).chain(self.models.iter().map(ToString::to_string)).collect();
+        if let Some(trained) = trained {
+            models.extend(trained.models.iter().cloned());
+            of.append(&mut by_earner, &trained.by_earner);
+            of.append(&mut by_class, &trained.by_class);
+            of.append(&mut by_campaign, &trained.by_campaign);
+        }
+        by_earner.retain(|row| !row.is_empty());
+        by_class.retain(|row| !row.is_empty());
+        by_campaign.retain(|row| !row.is_empty());
+        SideBySide { models, by_earner, by_class, by_campaign }
+    }
+
+    /// One row per earner that was met, also for those whom no model gives anything.
+    fn earner_rows(&self, earners: &Earners, of: &CreditRows, columns: usize) -> Vec<CreditRow> {
         let own = |number: EarnerNumber| {
             self.earners.get(number as usize).cloned().unwrap_or_else(|| vec![Sum::default(); columns])
         };
-        let by_earner: Vec<(&Earner, Vec<Sum>)> =
-            earners.in_order().into_iter().map(|(number, earner)| (earner, own(number))).collect();
-        let keyed: Vec<(String, Vec<Sum>)> = by_earner
+        let in_order = earners.in_order();
+        let keyed: Vec<(String, Vec<Sum>)> = in_order
             .iter()
-            .map(|(earner, sums)| (crate::engine::rollup::label(earner), sums.clone()))
+            .map(|(number, earner)| (crate::engine::rollup::label(earner), own(*number)))
             .collect();
-        let mut rows = CreditRows { currency, conversions: self.conversions }.rows(&keyed, columns);
-        for ((earner, _), row) in by_earner.iter().zip(&mut rows) {
+        let mut rows = of.rows(&keyed, columns);
+        for ((_, earner), row) in in_order.into_iter().zip(&mut rows) {
             if matches!(earner, Earner::Partner(_)) {
-                let owed = self.commissions.get(*earner).copied().unwrap_or(0);
-                row.commission = Some(Money::new(owed, currency).decimal());
+                let owed = self.commissions.get(earner).copied().unwrap_or(0);
+                row.commission = Some(Money::new(owed, of.currency).decimal());
             }
         }
-        let mut campaigns: Vec<(String, Vec<Sum>)> = self
-            .campaigns
-            .into_iter()
-            .map(|(key, sums)| (key.map_or_else(String::new, |key| key.as_str().to_owned()), sums))
-            .collect();
-        campaigns.sort_by(|a, b| a.0.cmp(&b.0));
-        let by_campaign = CreditRows { currency, conversions: self.conversions }.rows(&campaigns, columns);
-        let is_partner: Vec<bool> =
-            by_earner.iter().map(|(earner, _)| matches!(earner, Earner::Partner(_))).collect();
-        let by_class = classes(&rows, &is_partner, currency, self.conversions);
-        rows.retain(|row| !row.is_empty());
-        SideBySide { models: models.collect(), by_earner: rows, by_class, by_campaign }
+        rows
     }
 }
 
@@ -217,6 +244,16 @@ impl CreditRows {
         rows
     }
 
+    /// Adds columns that were worked out for the whole.
+    fn append(&self, rows: &mut [CreditRow], columns: &[Column]) {
+        for row in rows {
+            for column in columns {
+                let (billionths, minor) = column.get(&row.key).copied().unwrap_or_default();
+                row.credits.push(self.credited(billionths, minor));
+            }
+        }
+    }
+
     fn credited(&self, billionths: u128, minor: i64) -> Credited {
         Credited {
             conversions: decimal(billionths),
@@ -228,10 +265,9 @@ impl CreditRows {
     }
 }
 
-/// Sums of what the rows of the earners show.
-fn classes(rows: &[CreditRow], is_partner: &[bool], currency: Currency, conversions: u64) -> Vec<CreditRow> {
+/// Sums of what the rows of the earners show: all partners as one, then each channel.
+fn classes(rows: &[CreditRow], is_partner: &[bool], of: &CreditRows) -> Vec<CreditRow> {
     let columns = rows.first().map_or(0, |row| row.credits.len());
-    let of = CreditRows { currency, conversions };
     let partners = || rows.iter().zip(is_partner).filter(|(_, is_partner)| **is_partner).map(|(row, _)| row);
     let together = (0..columns).map(|column| {
         let credits = || partners().filter_map(move |row| row.credits.get(column));
@@ -243,5 +279,5 @@ fn classes(rows: &[CreditRow], is_partner: &[bool], currency: Currency, conversi
     let together = CreditRow { key: PARTNERS.to_owned(), commission: None, credits: together.collect() };
     let others =
         rows.iter().zip(is_partner).filter(|(_, is_partner)| !**is_partner).map(|(row, _)| row.clone());
-    std::iter::once(together).chain(others).filter(|row| !row.is_empty()).collect()
+    std::iter::once(together).chain(others).collect()
 }

@@ -8,7 +8,7 @@ use tributary_domain::configuration::Configuration;
 use tributary_domain::fact::{EventKind, Verdict};
 use tributary_domain::ids::EventId;
 use tributary_domain::reason::Reason;
-use tributary_domain::settlement::{Conversion, settle};
+use tributary_domain::settlement::{Conversion, settle, settle_with_journeys};
 use tributary_domain::time::Timestamp;
 use tributary_store::state::{ConversionFilter, StateError, StateReader};
 
@@ -102,6 +102,8 @@ pub(super) enum Met<'j> {
     Attributed(&'j Attributed<'j>),
     /// Nobody could be credited.
     Unattributed(&'j Conversion),
+    /// No conversion: the touchpoints, not empty, that would have taken part in one right after the last of them.
+    Unconverted(&'j [&'j Touchpoint]),
     /// The operator rejected it.
     Rejected,
     /// Its value is in another currency.
@@ -112,8 +114,8 @@ pub(super) fn value(conversion: &Conversion) -> i64 {
     conversion.value.map_or(0, |value| value.minor)
 }
 
-/// Calls `visit` for every conversion that the question concerns. Only people with a conversion in its days are read, each once, and
-/// settled once.
+/// Calls `visit` for every conversion that the question concerns, and for every journey without one if it trains models. Each person is
+/// read once and settled once; without training, only people with a conversion in the question's days.
 pub(super) fn walk(
     state: &dyn StateReader,
     configuration: &Configuration,
@@ -121,24 +123,63 @@ pub(super) fn walk(
     earners: &mut Earners,
     mut visit: impl FnMut(&Earners, Met<'_>),
 ) -> Result<(), StateError> {
+    if let Some(period) = question.training_period() {
+        return walking::cluster_facts(state, |facts| {
+            if facts.first().is_some_and(|fact| fact.brand == question.brand) {
+                let reaches = |conversion: &Conversion| question.is_reached_by(conversion);
+                let conversions =
+                    settle_with_journeys(&facts, configuration, &period, reaches, |touchpoints| {
+                        meet_unconverted(touchpoints, question, earners, &mut visit);
+                    });
+                meet_all(&conversions, question, earners, &mut visit);
+            }
+            Ok(())
+        });
+    }
     let filter = ConversionFilter { brand: Some(question.brand.clone()), ..ConversionFilter::default() };
     let (from, until) = (question.days.from(), question.days.until());
     walking::clusters_of_conversions(state, &filter, from, until, |cluster| {
         let facts: Vec<_> = state.cluster(cluster)?.facts.into_iter().map(|(fact, _)| fact).collect();
-        let conversions = settle(&facts, configuration).conversions;
-        let mut milestones: BTreeMap<EventId, Milestones> = BTreeMap::new();
-        for conversion in &conversions {
-            let own = conversion.person.map(|person| milestones.entry(person).or_default());
-            let before = own.as_deref().copied().unwrap_or_default();
-            if let Some(own) = own {
-                own.pass(conversion);
-            }
-            if question.concerns(conversion) {
-                meet(conversion, before, question, earners, &mut visit);
-            }
-        }
+        meet_all(&settle(&facts, configuration).conversions, question, earners, &mut visit);
         Ok(())
     })
+}
+
+/// Meets the conversions of one cluster that the question concerns.
+fn meet_all(
+    conversions: &[Conversion],
+    question: &Question,
+    earners: &mut Earners,
+    visit: &mut impl FnMut(&Earners, Met<'_>),
+) {
+    let mut milestones: BTreeMap<EventId, Milestones> = BTreeMap::new();
+    for conversion in conversions {
+        let own = conversion.person.map(|person| milestones.entry(person).or_default());
+        let before = own.as_deref().copied().unwrap_or_default();
+        if let Some(own) = own {
+            own.pass(conversion);
+        }
+        if question.concerns(conversion) {
+            meet(conversion, before, question, earners, visit);
+        }
+    }
+}
+
+/// A journey without a conversion belongs to the campaign that would have decided one: that of the last touchpoint that has any.
+fn meet_unconverted(
+    touchpoints: &[&Touchpoint],
+    question: &Question,
+    earners: &mut Earners,
+    visit: &mut impl FnMut(&Earners, Met<'_>),
+) {
+    let campaign = touchpoints.iter().rev().find_map(|touchpoint| touchpoint.campaign.as_ref());
+    if question.campaign.as_ref().is_some_and(|wanted| campaign != Some(wanted)) {
+        return;
+    }
+    for earner in touchpoints.iter().filter_map(|touchpoint| touchpoint.earner.as_ref()) {
+        earners.number(earner);
+    }
+    visit(earners, Met::Unconverted(touchpoints));
 }
 
 impl Milestones {

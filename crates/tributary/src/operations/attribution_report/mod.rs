@@ -1,13 +1,15 @@
 //! The attribution report: models side by side, and how conversions come about.
 //!
 //! Everything comes from one reading of the people who converted: each is settled once, and all models share the same eligible
-//! touchpoints. Memory is bounded by the number of earners, campaigns and remembered paths, not by the number of conversions.
+//! touchpoints. Memory is bounded by the number of earners, campaigns and remembered paths, not by the number of conversions. Where models
+//! are trained on the report's own journeys, everybody with touchpoints is read, since journeys without a conversion count too.
 //!
 //! | file | what it does |
 //! | --- | --- |
 //! | `question` | what is counted |
 //! | `journeys` | the reading |
 //! | `decimals`, `distribution`, `frequent` | shares as whole numbers, percentiles, counting in bounded memory |
+//! | `trained` | data-driven models and removal effects |
 //! | `totals`, `credit`, `path_length`, `time_lag`, `top_paths`, `assists`, `overlap` | one figure each |
 //! | `tables` | the figures as tables, for files and terminals |
 
@@ -26,6 +28,7 @@ mod tests;
 pub mod time_lag;
 pub mod top_paths;
 pub mod totals;
+pub mod trained;
 
 use serde::Serialize;
 use tributary_domain::configuration::Configuration;
@@ -36,10 +39,11 @@ use self::credit::{SideBySide, SideBySideCollector};
 use self::journeys::{Earners, Met};
 use self::overlap::{Overlap, OverlapCollector};
 use self::path_length::{PathLength, PathLengthCollector};
-pub use self::question::{Days, DaysError, Question, usual_models};
+pub use self::question::{Days, DaysError, Question, TrainingChoice, usual_models};
 use self::time_lag::{TimeLag, TimeLagCollector};
 use self::top_paths::{TopPaths, TopPathsCollector};
 use self::totals::{Totals, TotalsCollector};
+use self::trained::{Trained, TrainingCollector};
 
 /// The attribution report of a brand. Amounts are decimals of its currency; `ppm` are millionths.
 #[derive(Clone, Serialize, Debug, PartialEq, Eq)]
@@ -60,6 +64,8 @@ pub struct AttributionReport {
     pub totals: Totals,
     /// Models side by side.
     pub credit: SideBySide,
+    /// What removing anybody would cost; `None` when no model was trained.
+    pub trained: Option<Trained>,
     /// How many touchpoints a conversion took.
     pub path_length: PathLength,
     /// How long it took.
@@ -90,18 +96,30 @@ pub fn attribution_report(
     let mut top_paths = TopPathsCollector::new(question.folds_repeats);
     let mut assists = AssistCollector::default();
     let mut overlap = OverlapCollector::new();
+    let mut training = match question.training {
+        TrainingChoice::Markov(order) => Some(TrainingCollector::new(order)),
+        TrainingChoice::None => None,
+    };
     journeys::walk(state, configuration, question, &mut earners, |earners, met| {
         totals.add(&met);
-        if let Met::Attributed(journey) = met {
-            credit.add(journey, configuration, earners, currency);
-            path_length.add(journey);
-            time_lag.add(journey);
-            top_paths.add(journey);
-            assists.add(journey);
-            overlap.add(journey);
+        match met {
+            Met::Attributed(journey) => {
+                credit.add(journey, configuration, earners, currency);
+                path_length.add(journey);
+                time_lag.add(journey);
+                top_paths.add(journey);
+                assists.add(journey);
+                overlap.add(journey);
+                training.iter_mut().for_each(|training| training.add(journey));
+            }
+            Met::Unconverted(touchpoints) => {
+                training.iter_mut().for_each(|training| training.add_unconverted(touchpoints));
+            }
+            Met::Unattributed(_) | Met::Rejected | Met::OtherCurrency => {}
         }
     })?;
     let (from, to) = question.days.written();
+    let (trained, columns) = training.map(TrainingCollector::finish).unzip();
     Ok(AttributionReport {
         brand: question.brand.as_str().to_owned(),
         currency: currency.to_string(),
@@ -110,7 +128,8 @@ pub fn attribution_report(
         goal: question.goal.as_ref().map(|goal| goal.as_str().to_owned()),
         campaign: question.campaign.as_ref().map(|campaign| campaign.as_str().to_owned()),
         totals: totals.finish(currency),
-        credit: credit.finish(&earners, currency),
+        credit: credit.finish(&earners, currency, columns.flatten().as_ref()),
+        trained,
         path_length: path_length.finish(currency),
         time_lag: time_lag.finish(),
         top_paths: top_paths.finish(&earners, currency),

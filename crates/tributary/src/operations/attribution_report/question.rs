@@ -3,23 +3,14 @@
 use thiserror::Error;
 use tributary_domain::attribution::models::Model;
 use tributary_domain::configuration::Configuration;
+use tributary_domain::fact::Verdict;
 use tributary_domain::ids::{BrandKey, CampaignKey, Goal};
 use tributary_domain::money::Currency;
-use tributary_domain::settlement::Conversion;
+use tributary_domain::settlement::{Conversion, JourneyPeriod};
 use tributary_domain::time::{Span, Timestamp};
 
-/// The rule-based models that stand side by side unless others are asked for, with their usual parameters.
-const USUAL: [&str; 9] = [
-    "first_touch",
-    "last_touch",
-    "last_non_direct",
-    "linear",
-    "time_decay",
-    "position_based",
-    "w_shaped",
-    "weighted_last_touch",
-    "coupon_first",
-];
+/// The goal by whose windows journeys without a conversion are judged where the report counts every goal.
+const USUAL_GOAL: &str = "purchase";
 
 /// Conversions of one brand in one currency.
 #[derive(Clone, Debug)]
@@ -38,6 +29,46 @@ pub struct Question {
     pub models: Vec<Model>,
     /// Whether touchpoints of one earner that follow each other are one step of a path.
     pub folds_repeats: bool,
+    /// Whether models are trained on the report's own journeys: then everybody with touchpoints is read, not only who converted.
+    pub training: TrainingChoice,
+}
+
+/// Whether models are trained on the report's own journeys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TrainingChoice {
+    /// A Markov chain of this order, from 1 to 4, and Shapley values.
+    Markov(u8),
+    /// None.
+    None,
+}
+
+/// A training that is not offered.
+#[derive(Clone, PartialEq, Eq, Debug, Error)]
+#[error("`{0}` is no order of a Markov chain; choose 1, 2, 3 or 4, or `none` to train nothing")]
+pub struct UnknownTraining(String);
+
+impl TrainingChoice {
+    /// Every choice, in the order in which it is offered.
+    pub const ALL: [Self; 5] =
+        [Self::Markov(1), Self::Markov(2), Self::Markov(3), Self::Markov(4), Self::None];
+
+    /// Reads `1` to `4` or `none`.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn parse(text: &str) -> Result<Self, UnknownTraining> {
+        let unknown = || UnknownTraining(text.chars().take(40).collect());
+        Self::ALL.into_iter().find(|choice| choice.to_string() == text).ok_or_else(unknown)
+    }
+}
+
+impl std::fmt::Display for TrainingChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Markov(order) => write!(f, "{order}"),
+            Self::None => f.write_str("none"),
+        }
+    }
 }
 
 impl Question {
@@ -52,33 +83,53 @@ impl Question {
             campaign: None,
             models: usual_models(),
             folds_repeats: false,
+            training: TrainingChoice::Markov(1),
         }
+    }
+
+    /// The journeys to train on; `None` when nothing is trained. Without a goal, windows are those of the usual one.
+    pub(super) fn training_period(&self) -> Option<JourneyPeriod> {
+        let TrainingChoice::Markov(_) = self.training else { return None };
+        Some(JourneyPeriod {
+            from: self.days.from().unwrap_or(Timestamp(i64::MIN)),
+            to: self.days.until().unwrap_or(Timestamp(i64::MAX)),
+            goal: self.goal.clone().or_else(|| Goal::parse(USUAL_GOAL).ok())?,
+        })
+    }
+
+    /// Whether a conversion reaches what is asked for, so that its person's journey is none without a conversion: also one of another campaign
+    /// or currency, which the report leaves out.
+    pub(super) fn is_reached_by(&self, conversion: &Conversion) -> bool {
+        self.is_meant(conversion) && conversion.verdict != Verdict::Rejected
     }
 
     /// Whether a settled conversion is asked for, whatever its verdict and currency.
     pub(super) fn concerns(&self, conversion: &Conversion) -> bool {
+        self.is_meant(conversion)
+            && self.campaign.as_ref().is_none_or(|wanted| conversion.campaign.as_ref() == Some(wanted))
+    }
+
+    /// Whether brand, goal and days fit.
+    fn is_meant(&self, conversion: &Conversion) -> bool {
         let of_kind = match &self.goal {
             Some(goal) => conversion.goal == *goal,
             None => conversion.kind == tributary_domain::fact::EventKind::Conversion,
         };
-        of_kind
-            && conversion.brand == self.brand
-            && self.days.contain(conversion.occurred_at)
-            && self.campaign.as_ref().is_none_or(|wanted| conversion.campaign.as_ref() == Some(wanted))
+        of_kind && conversion.brand == self.brand && self.days.contain(conversion.occurred_at)
     }
 }
 
 /// The rule-based models with their usual parameters, in the order of the documentation.
 #[must_use]
 pub fn usual_models() -> Vec<Model> {
-    USUAL.iter().filter_map(|name| Model::parse(name)).collect()
+    Model::RULE_BASED.iter().filter_map(|name| Model::parse(name)).collect()
 }
 
 /// Why a model cannot stand in the report.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
 pub enum ModelsError {
     /// No such model.
-    #[error("there is no model `{name}`; there are {}, and data_driven(WEIGHTS)", USUAL.join(", "))]
+    #[error("there is no model `{name}`; there are {}, and data_driven(WEIGHTS)", Model::RULE_BASED.join(", "))]
     Unknown {
         /// What was asked for.
         name: String,
@@ -225,7 +276,19 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_models_are_nine() {
-        assert_eq!(usual_models().len(), 9);
+    fn the_usual_models_are_those_of_the_domain() {
+        let names: Vec<&str> = usual_models().iter().map(Model::name).collect();
+        assert_eq!(names, Model::RULE_BASED);
+    }
+
+    #[test]
+    fn training_is_an_order_or_none() {
+        for choice in TrainingChoice::ALL {
+            assert_eq!(TrainingChoice::parse(&choice.to_string()), Ok(choice));
+        }
+        for text in ["0", "5", "", "markov"] {
+            let error = TrainingChoice::parse(text).unwrap_err().to_string();
+            assert!(error.contains("1, 2, 3 or 4") && error.contains("`none`"), "{error}");
+        }
     }
 }

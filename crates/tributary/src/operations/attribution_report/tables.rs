@@ -6,6 +6,7 @@ use super::AttributionReport;
 use super::credit::CreditRow;
 use super::time_lag::Lag;
 use super::totals::Counted;
+use super::trained::RemovalEffects;
 
 /// A table; every row is as long as the header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,18 +23,43 @@ pub struct Table {
 #[must_use]
 pub fn tables(report: &AttributionReport) -> Vec<Table> {
     let credit = &report.credit;
-    vec![
+    let trained = report.trained.iter().flat_map(|trained| {
+        [
+            removal("removal_by_earner", "earner", &trained.by_earner),
+            removal("removal_by_class", "class", &trained.by_class),
+            removal("removal_by_campaign", "campaign", &trained.by_campaign),
+        ]
+    });
+    let mut tables = vec![
         totals(report),
         side_by_side("models_by_earner", "earner", &credit.models, &credit.by_earner),
         side_by_side("models_by_class", "class", &credit.models, &credit.by_class),
         side_by_side("models_by_campaign", "campaign", &credit.models, &credit.by_campaign),
+    ];
+    tables.extend(trained);
+    tables.extend([
         path_length(report),
         lag("time_lag_from_first", &report.time_lag.from_first),
         lag("time_lag_from_last", &report.time_lag.from_last),
         top_paths(report),
         assists(report),
         overlap(report),
-    ]
+    ]);
+    tables
+}
+
+impl Table {
+    /// The table as CSV. Cells that a spreadsheet would take for a formula get an apostrophe before them.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_csv(&self, to: impl std::io::Write) -> std::io::Result<()> {
+        let mut file = csv::Writer::from_writer(to);
+        for row in std::iter::once(&self.header).chain(&self.rows) {
+            file.write_record(row.iter().map(|cell| inert(cell)))?;
+        }
+        file.flush()
+    }
 }
 
 /// Writes one CSV file per table into a directory, which is created if it is not there. Cells that a spreadsheet would take for a
@@ -46,11 +72,7 @@ pub fn write_csv(report: &AttributionReport, directory: &Path) -> std::io::Resul
     let mut written = Vec::new();
     for table in tables(report) {
         let path = directory.join(format!("{}.csv", table.name));
-        let mut file = csv::Writer::from_path(&path)?;
-        for row in std::iter::once(&table.header).chain(&table.rows) {
-            file.write_record(row.iter().map(|cell| inert(cell)))?;
-        }
-        file.flush()?;
+        table.write_csv(std::fs::File::create(&path)?)?;
         written.push(path);
     }
     Ok(written)
@@ -104,6 +126,19 @@ fn side_by_side(name: &'static str, key: &str, models: &[String], rows: &[Credit
         })
     });
     table(name, [key, "model", "conversions", "value", "share", "commission"], cells)
+}
+
+fn removal(name: &'static str, key: &str, effects: &RemovalEffects) -> Table {
+    let rows = effects.rows.iter().map(|row| {
+        [
+            row.key.clone(),
+            row.journeys.to_string(),
+            row.conversions.to_string(),
+            share(row.effect_ppm.into()),
+            share(row.effect_on_value_ppm.into()),
+        ]
+    });
+    table(name, [key, "journeys", "conversions", "removal_effect", "removal_effect_on_value"], rows)
 }
 
 fn path_length(report: &AttributionReport) -> Table {

@@ -1,5 +1,7 @@
 //! The report on journeys worked out by hand.
 
+mod trained;
+
 use tributary_domain::ids::Goal;
 use tributary_domain::money::Currency;
 
@@ -103,7 +105,7 @@ fn models_stand_side_by_side_and_each_gives_the_whole() {
 #[test]
 fn every_model_s_sums_are_the_attributed_conversions_and_their_value() {
     let report = answer(&travelled(), &question());
-    assert_eq!(report.credit.models.len(), 10);
+    assert_eq!(report.credit.models.len(), 12);
     for rows in [&report.credit.by_earner, &report.credit.by_class, &report.credit.by_campaign] {
         for (column, model) in report.credit.models.iter().enumerate() {
             let credits = || rows.iter().map(|row| &row.credits[column]);
@@ -267,7 +269,7 @@ fn tables_become_files_that_no_spreadsheet_runs() {
     let report = answer(&bench, &question());
     let directory = bench.directory.path().join("report");
     let files = tables::write_csv(&report, &directory).unwrap();
-    assert_eq!(files.len(), 10);
+    assert_eq!(files.len(), 13);
     let earners = std::fs::read_to_string(directory.join("models_by_earner.csv")).unwrap();
     assert!(
         earners.starts_with(
@@ -276,5 +278,5 @@ fn tables_become_files_that_no_spreadsheet_runs() {
         "{earners}"
     );
     assert!(earners.contains("\n'@email,first_touch,1.000000000,0.05,0.250000,\n"), "{earners}");
-    assert_eq!(earners.lines().count(), 1 + 3 * 10);
+    assert_eq!(earners.lines().count(), 1 + 3 * 12);
 }

@@ -56,6 +56,7 @@ impl TotalsCollector {
                 self.other_currency += 1;
                 return;
             }
+            Met::Unconverted(_) => return,
             Met::Attributed(journey) => (&mut self.attributed, journey.conversion),
             Met::Unattributed(conversion) if conversion.reason == Reason::NoTouchpoint => {
                 (&mut self.without_touchpoint, *conversion)

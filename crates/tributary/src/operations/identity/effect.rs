@@ -12,6 +12,7 @@ use tributary_domain::settlement::{Conversion, settle};
 use tributary_store::state::StateReader;
 
 use crate::engine::rollup::label;
+use crate::operations::now_and_then::{Amounts, NowAndThen};
 
 /// What a ruling changes.
 #[derive(Debug, Serialize)]
@@ -34,23 +35,14 @@ pub struct Effect {
     pub recorded: Option<String>,
 }
 
-/// Money of one earner in one currency, as decimals.
+/// Money of one earner in one currency.
 #[derive(Debug, Serialize)]
 pub struct EarnerEffect {
     /// Partner key, or `@channel`.
     pub earner: String,
-    /// Currency code.
-    pub currency: String,
-    /// Credited value now.
-    pub value_now: String,
-    /// Credited value then.
-    pub value_then: String,
-    /// Commission owed now.
-    pub commission_now: String,
-    /// Commission owed then.
-    pub commission_then: String,
-    /// Commission then less commission now.
-    pub difference: String,
+    /// The money, with and without the ruling.
+    #[serde(flatten)]
+    pub amounts: Amounts,
 }
 
 /// A conversion that changes.
@@ -85,12 +77,6 @@ pub struct LockedLine {
     pub locked: String,
 }
 
-#[derive(Default)]
-struct Sums {
-    value: [i64; 2],
-    commission: [i64; 2],
-}
-
 /// The effect of a ruling that is not made yet.
 pub(super) fn of(
     state: &dyn StateReader,
@@ -119,34 +105,26 @@ pub(super) fn of(
 }
 
 fn earners(now: &[Conversion], then: &[Conversion]) -> Vec<EarnerEffect> {
-    let mut sums: BTreeMap<(String, Currency), Sums> = BTreeMap::new();
-    for (side, conversions) in [now, then].into_iter().enumerate() {
+    let mut sums: BTreeMap<(String, Currency), NowAndThen> = BTreeMap::new();
+    for (is_then, conversions) in [(false, now), (true, then)] {
         for conversion in conversions {
             if let Some(value) = conversion.value {
                 for credit in &conversion.credits {
                     let sum = sums.entry((label(&credit.earner), value.currency)).or_default();
-                    sum.value[side] += credit.minor;
+                    *(if is_then { &mut sum.value_then } else { &mut sum.value_now }) += credit.minor;
                 }
             }
             for line in &conversion.commissions {
                 let sum = sums.entry((line.partner.to_string(), line.granted.currency)).or_default();
-                sum.commission[side] += line.owed;
+                *(if is_then { &mut sum.commission_then } else { &mut sum.commission_now }) += line.owed;
             }
         }
     }
     sums.into_iter()
-        .filter(|(_, sums)| sums.value[0] != sums.value[1] || sums.commission[0] != sums.commission[1])
-        .map(|((earner, currency), Sums { value, commission })| {
-            let decimal = |minor: i64| Money::new(minor, currency).decimal();
-            EarnerEffect {
-                earner,
-                currency: currency.to_string(),
-                value_now: decimal(value[0]),
-                value_then: decimal(value[1]),
-                commission_now: decimal(commission[0]),
-                commission_then: decimal(commission[1]),
-                difference: decimal(commission[1] - commission[0]),
-            }
+        .filter(|(_, sums)| sums.differs())
+        .map(|((earner, currency), sums)| EarnerEffect {
+            earner,
+            amounts: Amounts::of(&currency.to_string(), &sums),
         })
         .collect()
 }

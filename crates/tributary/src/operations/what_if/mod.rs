@@ -197,7 +197,7 @@ fn add_changed(
     let held = held(now, then, locked);
     for (cell, sums) in &mut cells {
         if held.contains_key(&(cell.earner.clone(), cell.currency.clone())) {
-            sums.adjustment = sums.commission_then - sums.commission_now;
+            sums.adjustment = sums.money.difference();
         }
     }
     for (cell, sums) in &cells {
@@ -256,11 +256,11 @@ fn cells(now: Option<&Conversion>, then: Option<&Conversion>) -> BTreeMap<Cell, 
                 earner: key.earner,
                 currency: key.currency,
             };
-            let sums = cells.entry(cell).or_default();
+            let money = &mut cells.entry(cell).or_default().money;
             if is_then {
-                (sums.value_then, sums.commission_then) = (measures.value, measures.commission);
+                (money.value_then, money.commission_then) = (measures.value, measures.commission);
             } else {
-                (sums.value_now, sums.commission_now) = (measures.value, measures.commission);
+                (money.value_now, money.commission_now) = (measures.value, measures.commission);
             }
         }
     }

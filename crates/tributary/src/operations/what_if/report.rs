@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use tributary_domain::ids::{BrandKey, CampaignKey, EventId, PartnerKey};
-use tributary_domain::money::{Currency, Money};
 use tributary_domain::settlement::Conversion;
 use tributary_domain::time::{Period, Timestamp};
+
+use crate::operations::now_and_then::{Amounts, NowAndThen, decimal};
 
 /// Where money belongs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -28,14 +29,8 @@ pub struct Cell {
 /// Money in minor units, under the set-up in force and under the other one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Sums {
-    /// Credited value now.
-    pub value_now: i64,
-    /// Credited value then.
-    pub value_then: i64,
-    /// Commission owed now.
-    pub commission_now: i64,
-    /// Commission owed then.
-    pub commission_then: i64,
+    /// Now and then.
+    pub money: NowAndThen,
     /// The part of the difference in commission that falls on conversions of which payouts hold the partner's money already: it would become
     /// an adjustment, a debt or an additional payment.
     pub adjustment: i64,
@@ -44,17 +39,14 @@ pub struct Sums {
 impl Sums {
     /// Adds other sums.
     pub fn add(&mut self, other: &Self) {
-        self.value_now += other.value_now;
-        self.value_then += other.value_then;
-        self.commission_now += other.commission_now;
-        self.commission_then += other.commission_then;
+        self.money.add(&other.money);
         self.adjustment += other.adjustment;
     }
 
     /// Whether the two set-ups differ here.
     #[must_use]
     pub const fn differs(&self) -> bool {
-        self.value_now != self.value_then || self.commission_now != self.commission_then
+        self.money.differs()
     }
 }
 
@@ -87,18 +79,9 @@ pub struct Row {
     /// Partner key, `@channel`, or empty for what is credited to nobody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub earner: Option<String>,
-    /// Currency of the amounts.
-    pub currency: String,
-    /// Credited value now, as a decimal.
-    pub value_now: String,
-    /// Credited value then.
-    pub value_then: String,
-    /// Commission now.
-    pub commission_now: String,
-    /// Commission then.
-    pub commission_then: String,
-    /// Commission then less commission now.
-    pub difference: String,
+    /// The money.
+    #[serde(flatten)]
+    pub amounts: Amounts,
     /// The part of the difference on what payouts hold already.
     pub adjustment: String,
 }
@@ -106,29 +89,20 @@ pub struct Row {
 impl Row {
     fn of(cell: &Cell, sums: &Sums, grouping: Grouping) -> Self {
         let all = grouping == Grouping::Cell;
-        let decimal = |minor: i64| match Currency::parse(&cell.currency) {
-            Ok(currency) => Money::new(minor, currency).decimal(),
-            Err(_) => minor.to_string(),
-        };
         Self {
             brand: cell.brand.to_string(),
             period: (all || grouping == Grouping::Period).then(|| cell.period.to_string()),
             campaign: (all || grouping == Grouping::Campaign).then(|| cell.campaign.clone()),
             earner: (all || grouping == Grouping::Earner).then(|| cell.earner.clone()),
-            currency: cell.currency.clone(),
-            value_now: decimal(sums.value_now),
-            value_then: decimal(sums.value_then),
-            commission_now: decimal(sums.commission_now),
-            commission_then: decimal(sums.commission_then),
-            difference: decimal(sums.commission_then - sums.commission_now),
-            adjustment: decimal(sums.adjustment),
+            amounts: Amounts::of(&cell.currency, &sums.money),
+            adjustment: decimal(&cell.currency, sums.adjustment),
         }
     }
 
     /// Whether the two set-ups differ here.
     #[must_use]
     pub fn differs(&self) -> bool {
-        self.value_now != self.value_then || self.commission_now != self.commission_then
+        self.amounts.differs()
     }
 }
 
@@ -201,11 +175,8 @@ impl ChangedConversion {
     ) -> Self {
         let share = |(cell, sums): (Cell, Sums)| {
             let in_payouts = held.get(&(cell.earner.clone(), cell.currency.clone())).copied().unwrap_or(0);
-            let decimal = Currency::parse(&cell.currency).map_or_else(
-                |_| in_payouts.to_string(),
-                |currency| Money::new(in_payouts, currency).decimal(),
-            );
-            Share { row: Row::of(&cell, &sums, Grouping::Cell), in_payouts: decimal, cell, sums }
+            let in_payouts = decimal(&cell.currency, in_payouts);
+            Share { row: Row::of(&cell, &sums, Grouping::Cell), in_payouts, cell, sums }
         };
         let model = |conversion: Option<&Conversion>| {
             conversion.and_then(|conversion| conversion.model.as_ref()).map(|model| model.name().to_owned())
@@ -224,8 +195,9 @@ impl ChangedConversion {
     fn place(&self, selection: &Selection) -> Place {
         let wanted = self.shares.iter().filter(|share| selection.wants(&share.cell));
         let moved = wanted.map(|share| {
-            let commission = share.sums.commission_then.abs_diff(share.sums.commission_now);
-            commission.max(share.sums.value_then.abs_diff(share.sums.value_now))
+            let money = &share.sums.money;
+            let commission = money.commission_then.abs_diff(money.commission_now);
+            commission.max(money.value_then.abs_diff(money.value_now))
         });
         (Reverse(moved.max().unwrap_or(0)), self.id)
     }
@@ -305,10 +277,10 @@ impl WhatIfReport {
                 cell.campaign,
                 cell.earner,
                 cell.currency,
-                sums.value_now,
-                sums.value_then,
-                sums.commission_now,
-                sums.commission_then,
+                sums.money.value_now,
+                sums.money.value_then,
+                sums.money.commission_now,
+                sums.money.commission_then,
                 sums.adjustment
             ]);
             hasher.update(format!("{line}\n"));

@@ -46,7 +46,9 @@ fn everything() -> Selection {
 fn commissions(report: &WhatIfReport) -> BTreeMap<String, (i64, i64, i64)> {
     let sums = report.sums(Grouping::Earner);
     sums.into_iter()
-        .map(|(cell, sums)| (cell.earner, (sums.commission_now, sums.commission_then, sums.adjustment)))
+        .map(|(cell, sums)| {
+            (cell.earner, (sums.money.commission_now, sums.money.commission_then, sums.adjustment))
+        })
         .collect()
 }
 
@@ -111,7 +113,10 @@ fn what_payouts_hold_is_told_apart_and_the_sums_tie_out() {
     }
     let mut listed: BTreeMap<(String, String), Sums> = BTreeMap::new();
     for share in report.listed().flat_map(|conversion| &conversion.shares) {
-        listed.entry((share.row.brand.clone(), share.row.currency.clone())).or_default().add(&share.sums);
+        listed
+            .entry((share.row.brand.clone(), share.row.amounts.currency.clone()))
+            .or_default()
+            .add(&share.sums);
     }
     // Every conversion changes here, so that the listed ones are all there are.
     assert_eq!(listed, total);
