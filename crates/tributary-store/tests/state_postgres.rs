@@ -14,7 +14,7 @@ use tributary_store::state::postgres::{
     PostgresConfigurationStore, PostgresStateReader, PostgresStateWriter,
 };
 use tributary_store::state::{
-    ClusterId, Commit, ConfigurationStore, StateError, StateReader, StateWriter, StoredFact,
+    ClusterId, Commit, ConfigurationStore, JudgedAnew, StateError, StateReader, StateWriter, StoredFact,
 };
 use tributary_store::suite::postgres_server::{execute, fresh_database};
 
@@ -233,7 +233,7 @@ fn no_fact_slips_between_a_commit_and_a_new_set_up() {
     let settled_by: Vec<u64> = std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Relaxed) {
-                configuration.save_configuration(&[], Timestamp(START)).unwrap();
+                configuration.save_configuration(&[], JudgedAnew::actions_from(Timestamp(START))).unwrap();
             }
         });
         let mut revision = 0;

@@ -15,7 +15,8 @@ use tributary_domain::time::Timestamp;
 use tributary_store::log::{Sequence, Way};
 use tributary_store::state::sqlite::{SqliteConfigurationStore, SqliteStateReader, SqliteStateWriter};
 use tributary_store::state::{
-    ClusterId, Commit, ConfigurationStore, StateError, StateReader, StateWriter, StoredEntity, StoredFact,
+    ClusterId, Commit, ConfigurationStore, JudgedAnew, StateError, StateReader, StateWriter, StoredEntity,
+    StoredFact,
 };
 
 const START: i64 = 1_768_471_200_000_000;
@@ -140,7 +141,7 @@ fn readers_cannot_write_and_say_what_is_missing() {
     fs::remove_file(&path).unwrap();
     drop(SqliteStateWriter::open(&path).unwrap());
     let reader = SqliteStateReader::open(&path).unwrap();
-    assert!(reader.save_configuration(&[], Timestamp(START)).is_err());
+    assert!(reader.save_configuration(&[], JudgedAnew::NOTHING).is_err());
     assert_eq!(reader.load_configuration().unwrap(), (0, vec![]));
 }
 
@@ -157,10 +158,15 @@ fn a_set_up_is_saved_before_any_engine_ran_and_beside_one() {
         applied_at: Timestamp(START),
     };
     let configuration = SqliteConfigurationStore::open(&path).unwrap();
-    assert_eq!(configuration.save_configuration(std::slice::from_ref(&entity), Timestamp(START)).unwrap(), 1);
+    assert_eq!(
+        configuration
+            .save_configuration(std::slice::from_ref(&entity), JudgedAnew::actions_from(Timestamp(START)))
+            .unwrap(),
+        1
+    );
     let mut writer = SqliteStateWriter::open(&path).unwrap();
     writer.commit(&Commit { configuration_revision: 1, ..commit(1) }).unwrap();
-    assert_eq!(configuration.save_configuration(&[], Timestamp(START)).unwrap(), 2);
+    assert_eq!(configuration.save_configuration(&[], JudgedAnew::actions_from(Timestamp(START))).unwrap(), 2);
     let reader = SqliteStateReader::open(&path).unwrap();
     assert_eq!(reader.load_configuration().unwrap(), (2, vec![entity]));
     assert_eq!(reader.checkpoint().unwrap(), Sequence(1));

@@ -15,6 +15,7 @@ use tributary_domain::time::{Span, Timestamp};
 use tributary_sim::world::{self, Secrets, SetUp};
 use tributary_sim::{Parameters, simulate};
 use tributary_store::log::Way;
+use tributary_store::state::JudgedAnew;
 
 use crate::desk::Desk;
 use crate::edge::Edge;
@@ -73,7 +74,7 @@ pub fn set_up(storage: &Storage, secrets: &Secrets, now: Timestamp) -> anyhow::R
     let text = world::set_up(&SetUp { shop_address: "https://example.com", secrets });
     let document = Document::read(&[SetupFile { name: "demo.yaml".to_owned(), text }], &[], &|_| None)?;
     let changes = plan(&[], &document, now)?;
-    store.save_configuration(&sealed(&changes.rows, &keyring, now)?, Timestamp(i64::MAX))?;
+    store.save_configuration(&sealed(&changes.rows, &keyring, now)?, JudgedAnew::NOTHING)?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use tributary_adapters::import::ColumnMap;
 use tributary_domain::ids::{BrandKey, SourceKey};
 use tributary_domain::time::Timestamp;
 use tributary_store::log::Way;
+use tributary_store::state::JudgedAnew;
 
 use crate::desk::Desk;
 use crate::edge::outcome::Outcome;
@@ -49,7 +50,7 @@ impl Workbench {
         let file = SetupFile { name: "setup.yaml".to_owned(), text: set_up.to_owned() };
         let document = Document::read(&[file], &[], &|_| None).unwrap();
         let rows = sealed(&plan(&[], &document, NOW).unwrap().rows, &keyring, NOW).unwrap();
-        storage.configuration().unwrap().save_configuration(&rows, Timestamp(i64::MAX)).unwrap();
+        storage.configuration().unwrap().save_configuration(&rows, JudgedAnew::NOTHING).unwrap();
         drop(keyring);
         Self { desk: Desk::open(&settings).unwrap(), directory }
     }

@@ -34,7 +34,7 @@ fn at_the_kiosk(server: &Server) {
 }
 
 #[test]
-fn what_joins_nobody_is_listed_with_whom_it_would_have_joined() {
+fn what_joins_nobody_is_listed_and_counted_with_whom_it_would_have_joined() {
     let installation = Installation::set_up();
     let server = installation.serve();
     assert_eq!(server.http.get("/v1/identity/guarded").json()["identifiers"], json!([]));
@@ -63,7 +63,17 @@ fn what_joins_nobody_is_listed_with_whom_it_would_have_joined() {
     let lines = installation.run(&["identity", "guarded", "--limit", "1"]).ok();
     assert!(lines.contains("would have made one of") && lines.contains("and 1 more"), "{lines}");
 
-    assert!(server.http.get("/metrics").body.contains("tributary_engine_waiting_clusters 0\n"));
+    let metrics = server.http.get("/metrics").body;
+    for line in [
+        "tributary_identity_guarded_events_total{reason=\"identifier_placeholder\"} 2",
+        "tributary_engine_waiting_clusters 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} is missing in\n{metrics}");
+    }
+    assert!(
+        metrics.contains("tributary_identity_guarded_events_total{reason=\"identifier_of_crowd\"}"),
+        "{metrics}"
+    );
 }
 
 #[test]

@@ -194,6 +194,10 @@ pub struct Commit {
     pub rollups: Vec<(RollupKey, RollupMeasures)>,
     /// Clusters that were settled again and leave the queue.
     pub resettled: Vec<ClusterId>,
+    /// Clusters that got facts and are to be settled later: they join the queue.
+    pub queued: Vec<ClusterId>,
+    /// From when on touches still wait to be counted again, where this commit counted some; [`JudgedAnew::NEVER`] when none do.
+    pub recount_touches_from: Option<Timestamp>,
 }
 
 /// The end of a brand's chain of entries.
@@ -231,8 +235,18 @@ pub trait StateWriter: Send {
     fn payouts(&mut self, ids: &[String]) -> Result<HashMap<String, Payout>, StateError>;
     /// The end of each brand's chain.
     fn chain_heads(&mut self) -> Result<HashMap<BrandKey, ChainHead>, StateError>;
-    /// Clusters waiting to be settled again after a change of configuration.
+    /// Clusters waiting to be settled: after a change of configuration, or because the engine put it off.
     fn queued(&mut self, limit: usize) -> Result<Vec<ClusterId>, StateError>;
+    /// From when on clicks and impressions wait to be counted again, if they do.
+    fn touches_to_recount(&mut self) -> Result<Option<Timestamp>, StateError>;
+    /// Clicks and impressions with event ids after one and before another, in the order of event ids, which is that of time.
+    fn touches(&mut self, after: EventId, before: EventId, limit: usize) -> Result<Vec<Fact>, StateError>;
+    /// The rollup rows of a brand for one hour.
+    fn rollups_of(
+        &mut self,
+        brand: &BrandKey,
+        hour: Timestamp,
+    ) -> Result<Vec<(RollupKey, RollupMeasures)>, StateError>;
     /// Applies a change atomically.
     fn commit(&mut self, commit: &Commit) -> Result<(), StateError>;
     /// Lets readers see every commit so far. Only a scratch store keeps them waiting for this.
@@ -258,19 +272,38 @@ pub struct StoredEntity {
     pub applied_at: Timestamp,
 }
 
+/// From when on what is stored has to be judged by a changed set-up; [`JudgedAnew::NEVER`] where it changes nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct JudgedAnew {
+    /// Actions from this moment of event time on, and with them their clusters.
+    pub actions_from: Timestamp,
+    /// Clicks and impressions from this moment of event time on: whose they are in the rollups.
+    pub touches_from: Timestamp,
+}
+
+impl JudgedAnew {
+    /// No moment at all.
+    pub const NEVER: Timestamp = Timestamp(i64::MAX);
+    /// Nothing that is stored is concerned.
+    pub const NOTHING: Self = Self { actions_from: Self::NEVER, touches_from: Self::NEVER };
+
+    /// Actions from a moment on, and no touches.
+    #[must_use]
+    pub const fn actions_from(actions_from: Timestamp) -> Self {
+        Self { actions_from, touches_from: Self::NEVER }
+    }
+}
+
 /// The set-up as it is stored; also read by the edge.
 pub trait ConfigurationStore: Send + Sync {
     /// The revision and every entity version.
     fn load_configuration(&self) -> Result<(u64, Vec<StoredEntity>), StateError>;
     /// The revision alone: cheap, polled about once a second.
     fn configuration_revision(&self) -> Result<u64, StateError>;
-    /// Adds or replaces entity versions (same kind, brand, key and effective_from), raises the revision, and queues for
-    /// settlement every cluster with an action at or after `resettle_from`; all in one transaction. Answers the new revision.
-    fn save_configuration(
-        &self,
-        entities: &[StoredEntity],
-        resettle_from: Timestamp,
-    ) -> Result<u64, StateError>;
+    /// Adds or replaces entity versions (same kind, brand, key and effective_from), raises the revision, queues for settlement every
+    /// cluster with an action at or after `anew.actions_from`, and notes from when on touches are to be counted again (the earliest
+    /// moment that waits counts); all in one transaction. Answers the new revision.
+    fn save_configuration(&self, entities: &[StoredEntity], anew: JudgedAnew) -> Result<u64, StateError>;
 }
 
 /// Which conversions to list.
@@ -359,7 +392,7 @@ pub trait StateReader: Send + Sync {
     fn snapshot(&self) -> Result<Box<dyn StateReader>, StateError>;
     /// The last log record taken into account.
     fn checkpoint(&self) -> Result<Sequence, StateError>;
-    /// Number of clusters waiting to be settled again.
+    /// Number of clusters waiting to be settled again, plus one while touches wait to be counted again.
     fn queue_length(&self) -> Result<u64, StateError>;
     /// Facts per brand and kind with their number.
     fn fact_counts(&self) -> Result<Vec<(BrandKey, EventKind, u64)>, StateError>;

@@ -78,6 +78,8 @@ macro_rules! state_suite {
             the_set_up_is_saved_replaced_and_loaded
             a_changed_set_up_queues_what_it_concerns
             the_queue_follows_merges_and_empties
+            what_is_put_off_joins_the_queue
+            touches_wait_to_be_counted_again
             no_fact_slips_between_a_commit_and_a_changed_set_up
         }
     };

@@ -92,13 +92,13 @@ pub(super) fn store(
     now: Timestamp,
 ) -> Result<(), Failure> {
     if !changes.is_empty() {
-        let resettle_from = changes.resettle_from().unwrap_or(Timestamp(i64::MAX));
-        set_up.save_configuration(&sealed(&changes.rows, keyring, now)?, resettle_from)?;
+        set_up.save_configuration(&sealed(&changes.rows, keyring, now)?, changes.judged_anew())?;
     }
     Ok(())
 }
 
-/// Clicks are counted for the partner and campaign that their link had when they were taken in, and are not counted anew.
+/// Whose a link was is not rewritten: its partners were told their clicks. Touches that happen after a change of hands but were taken in
+/// before it, because a clock is ahead, are counted again.
 pub(super) fn keeps_past_owners(changes: &ChangeSet, now: Timestamp) -> Result<(), Failure> {
     let moves_owner = |change: &Change| match change {
         Change::Changed(fields) => fields.iter().any(|field| matches!(&*field.field, "partner" | "campaign")),

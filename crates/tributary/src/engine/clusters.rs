@@ -93,7 +93,89 @@ impl Parents {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// What a store keeps of clusters: the number that each node was written with, and what became of it.
+    #[derive(Default)]
+    struct Kept {
+        nodes: HashMap<NodeKey, ClusterId>,
+        merged: HashMap<ClusterId, ClusterId>,
+    }
+
+    impl Kept {
+        fn today(&self, cluster: ClusterId) -> ClusterId {
+            let mut today = cluster;
+            while let Some(into) = self.merged.get(&today) {
+                today = *into;
+            }
+            today
+        }
+
+        fn take(&mut self, facts: &[(u64, Vec<NodeKey>)]) -> Vec<ClusterId> {
+            let wanted = facts.iter().flat_map(|(_, nodes)| nodes);
+            let known = wanted.filter_map(|node| Some((*node, self.today(*self.nodes.get(node)?)))).collect();
+            let facts: Vec<(u64, &[NodeKey])> =
+                facts.iter().map(|(sequence, nodes)| (*sequence, nodes.as_slice())).collect();
+            let assignment = assign(&facts, known);
+            self.nodes.extend(assignment.new_nodes);
+            self.merged.extend(assignment.merges);
+            assignment.clusters
+        }
+    }
+
+    /// Facts with some of twenty nodes, as the order in which they come and the sizes of the slices.
+    fn any_facts() -> impl Strategy<Value = (Vec<Vec<u8>>, Vec<usize>, Vec<usize>)> {
+        let chain = (3u8..20).prop_map(|length| (0..length).map(|at| vec![at, at + 1]).collect::<Vec<_>>());
+        let cycle = (3u8..20).prop_map(|length| (0..length).map(|at| vec![at, (at + 1) % length]).collect());
+        let any = prop::collection::vec(prop::collection::vec(0u8..20, 0..4), 1..25);
+        prop_oneof![chain, cycle, any].prop_flat_map(|facts| {
+            let order: Vec<usize> = (0..facts.len()).collect();
+            (Just(facts), Just(order).prop_shuffle(), prop::collection::vec(1usize..6, 25))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn facts_are_in_one_cluster_exactly_when_a_chain_of_shared_nodes_joins_them(
+            (facts, order, slices) in any_facts(),
+        ) {
+            let mut kept = Kept::default();
+            let mut written: Vec<(usize, ClusterId)> = Vec::new();
+            let mut left = order.as_slice();
+            for slice in slices {
+                let (now, later) = left.split_at(slice.min(left.len()));
+                let numbered: Vec<(u64, Vec<NodeKey>)> = now
+                    .iter()
+                    .enumerate()
+                    .map(|(place, fact)| ((written.len() + place + 1) as u64, nodes(&facts[*fact])))
+                    .collect();
+                written.extend(now.iter().copied().zip(kept.take(&numbered)));
+                left = later;
+            }
+            // The slow way: groups of facts that share a node, until nothing joins any more.
+            let mut group: Vec<usize> = (0..facts.len()).collect();
+            for _ in 0..facts.len() {
+                for one in 0..facts.len() {
+                    for other in 0..facts.len() {
+                        if facts[one].iter().any(|node| facts[other].contains(node)) {
+                            group[one] = group[one].min(group[other]);
+                        }
+                    }
+                }
+            }
+            for (one, cluster) in &written {
+                for (other, its) in &written {
+                    prop_assert_eq!(
+                        kept.today(*cluster) == kept.today(*its),
+                        group[*one] == group[*other],
+                        "{:?} and {:?}", &facts[*one], &facts[*other]
+                    );
+                }
+            }
+        }
+    }
 
     fn node(number: u8) -> NodeKey {
         NodeKey([number; 16])

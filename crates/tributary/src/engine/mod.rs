@@ -15,8 +15,10 @@ mod batch;
 pub mod books;
 pub mod clusters;
 mod difference;
+pub mod large;
 mod payouts;
 mod planning;
+mod recount;
 pub mod rollup;
 pub mod runner;
 #[cfg(test)]
@@ -33,7 +35,8 @@ use tributary_store::log::{LogError, LogReader, Sequence};
 use tributary_store::state::{ChainHead, ClusterId, Commit, StateError, StateWriter};
 
 use self::batch::Batch;
-use self::planning::Plan;
+use self::large::{LargeClusters, Work};
+use self::planning::{DrawnUp, Plan};
 use self::view::{Contents, View, can_wait};
 
 /// Why a step failed. Nothing of it is kept; it can be tried again.
@@ -70,9 +73,14 @@ pub enum Step {
         /// How many records.
         records: usize,
     },
-    /// Clusters were settled again after a change of the set-up.
+    /// So many clusters that waited in the queue were settled.
     Resettled(usize),
+    /// An hour of touches was counted again after a change of the set-up.
+    Recounted,
 }
+
+/// Clusters of the queue that are settled at once between two slices of the log, so that neither waits for the other to end.
+const QUEUED_BETWEEN: usize = 256;
 
 /// The engine of one store.
 pub struct Engine {
@@ -85,6 +93,11 @@ pub struct Engine {
     due: Option<Due>,
     /// What follows after that, read and decoded meanwhile.
     ahead: Option<Batch>,
+    large: LargeClusters,
+    spares_large: bool,
+    /// The log was read to its end: the queue's turn.
+    queue_is_next: bool,
+    work: Work,
 }
 
 /// A commit that is ready to be written.
@@ -94,9 +107,17 @@ struct Due {
     contents: Contents,
     /// The ends of the chains after it.
     heads: HashMap<BrandKey, ChainHead>,
+    work: Work,
     records: usize,
     /// A full batch says that more is waiting.
     more: bool,
+}
+
+impl Due {
+    fn of(drawn_up: DrawnUp, records: usize, more: bool) -> Self {
+        let DrawnUp { commit, heads, work } = drawn_up;
+        Self { contents: Contents::of(&commit), commit, heads, work, records, more }
+    }
 }
 
 impl Engine {
@@ -111,7 +132,22 @@ impl Engine {
             heads: None,
             due: None,
             ahead: None,
+            large: LargeClusters::default(),
+            spares_large: false,
+            queue_is_next: false,
+            work: Work::default(),
         }
+    }
+
+    /// Whether large clusters stay in the queue for now, so that they do not take all the time there is. One that grew much is settled
+    /// all the same.
+    pub const fn spare_large_clusters(&mut self, spare: bool) {
+        self.spares_large = spare;
+    }
+
+    /// What it did since this was last asked.
+    pub fn take_work(&mut self) -> Work {
+        std::mem::take(&mut self.work)
     }
 
     /// Does one bounded piece of work under this configuration and says what it was.
@@ -132,6 +168,7 @@ impl Engine {
         self.heads = None;
         self.due = None;
         self.ahead = None;
+        self.large.forget();
     }
 
     /// Lets readers see everything that was committed; a store for a rebuild keeps it to itself until then.
@@ -148,6 +185,12 @@ impl Engine {
             None => self.state.checkpoint()?,
         };
         self.checkpoint = Some(checkpoint);
+        if std::mem::take(&mut self.queue_is_next) {
+            let done = self.queue(configuration, checkpoint, QUEUED_BETWEEN.min(self.batch_records))?;
+            if done != Step::Idle {
+                return Ok(done);
+            }
+        }
         let due = match self.due.take() {
             Some(due) if due.commit.configuration_revision == configuration.revision => due,
             // What was drawn up under another set-up was never written, and neither were its entries.
@@ -158,25 +201,48 @@ impl Engine {
             None => {
                 let batch = self.next_batch(checkpoint, configuration)?;
                 if batch.arrivals.is_empty() {
-                    return self.resettle(configuration, checkpoint);
+                    return self.queue(configuration, checkpoint, self.batch_records);
                 }
                 self.draw_up(configuration, batch, Vec::new())?
             }
         };
         let done = Step::Advanced { checkpoint: due.commit.checkpoint, records: due.records };
         self.write(configuration, due)?;
+        self.queue_is_next = self.due.is_none();
         Ok(done)
     }
 
-    fn resettle(&mut self, configuration: &Configuration, checkpoint: Sequence) -> Result<Step, EngineError> {
-        let queued = self.state.queued(self.batch_records)?;
+    /// Settles clusters of the queue, at most so many, or else counts touches again.
+    fn queue(
+        &mut self,
+        configuration: &Configuration,
+        checkpoint: Sequence,
+        most: usize,
+    ) -> Result<Step, EngineError> {
+        let spared = if self.spares_large { self.large.count() } else { 0 };
+        let mut queued = self.state.queued(most.saturating_add(spared))?;
+        queued.retain(|cluster| spared == 0 || !self.large.contains(*cluster));
         if queued.is_empty() {
-            return Ok(Step::Idle);
+            return self.recount(configuration, checkpoint);
         }
         let count = queued.len();
         let due = self.draw_up(configuration, Batch::empty(checkpoint, configuration), queued)?;
         self.write(configuration, due)?;
         Ok(Step::Resettled(count))
+    }
+
+    fn recount(&mut self, configuration: &Configuration, checkpoint: Sequence) -> Result<Step, EngineError> {
+        let Some(since) = self.state.touches_to_recount()? else { return Ok(Step::Idle) };
+        let recounted = recount::first_hour(self.state.as_mut(), configuration, since)?;
+        self.state.commit(&Commit {
+            expected_checkpoint: checkpoint,
+            checkpoint,
+            configuration_revision: configuration.revision,
+            rollups: recounted.rollups,
+            recount_touches_from: Some(recounted.onwards),
+            ..Commit::default()
+        })?;
+        Ok(Step::Recounted)
     }
 
     /// What follows a place in the log, if possible without reading it again.
@@ -200,9 +266,8 @@ impl Engine {
         };
         let (base, records, more) = self.base(configuration, &batch);
         let mut view = View::of(self.state.as_mut());
-        let plan = Plan::of(&mut view, configuration, base, batch.arrivals, queued, heads)?;
-        let (commit, heads) = plan.draw_up(configuration);
-        Ok(Due { contents: Contents::of(&commit), commit, heads, records, more })
+        let plan = Plan::of(&mut view, configuration, &mut self.large, base, batch.arrivals, queued, heads)?;
+        Ok(Due::of(plan.draw_up(configuration), records, more))
     }
 
     /// Writes a commit; while more is waiting, the next one is drawn up at the same time.
@@ -218,13 +283,13 @@ impl Engine {
             let (base, records, more) = self.base(configuration, &batch);
             let follows = batch.reached;
             let mut view = View::after(self.state.as_mut(), &due.commit, &due.contents);
+            let heads = due.heads.clone();
             let plan =
-                Plan::of(&mut view, configuration, base, batch.arrivals, Vec::new(), due.heads.clone())?;
+                Plan::of(&mut view, configuration, &mut self.large, base, batch.arrivals, Vec::new(), heads)?;
             let (state, log, limit) = (self.state.as_mut(), self.log.as_ref(), self.batch_records);
             let next = std::thread::scope(|scope| {
                 let writing = scope.spawn(|| state.commit(&due.commit));
-                let (commit, heads) = plan.draw_up(configuration);
-                let next = Due { contents: Contents::of(&commit), commit, heads, records, more };
+                let next = Due::of(plan.draw_up(configuration), records, more);
                 // What goes wrong here goes wrong again when the batch is due, and is told then.
                 self.ahead = if more { Batch::read(log, follows, limit, configuration).ok() } else { None };
                 writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(|()| next)
@@ -233,6 +298,7 @@ impl Engine {
         } else {
             self.state.commit(&due.commit)?;
         }
+        self.work.add(due.work);
         self.heads = Some(due.heads);
         self.checkpoint = Some(reached);
         Ok(())

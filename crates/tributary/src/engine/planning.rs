@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use tributary_domain::configuration::Configuration;
 use tributary_domain::fact::{Fact, FactBody};
-use tributary_domain::identity::NodeKey;
+use tributary_domain::identity::{Guards, NodeKey};
 use tributary_domain::ids::{BrandKey, CommissionId, EventId};
 use tributary_domain::reason::Reason;
 use tributary_domain::settlement::{Conversion, Settlement, settle};
@@ -16,6 +16,7 @@ use super::batch::Arrival;
 use super::books::Books;
 use super::clusters::{Assignment, assign};
 use super::difference::{Difference, TouchedLine, line_ids};
+use super::large::{LargeClusters, Work};
 use super::payouts::{LockChanges, PayoutChanges};
 use super::rollup::Rollups;
 use super::view::View;
@@ -25,13 +26,23 @@ pub(super) struct Plan {
     commit: Commit,
     books: Books,
     arrivals: Vec<Arrival>,
-    queued: Vec<ClusterId>,
     assignment: Assignment,
     settled: Vec<Settled>,
+    /// The newest arrival of each cluster: what caused its changes.
+    causes: HashMap<ClusterId, EventId>,
     /// Minor units that payouts hold of the lines concerned.
     locked: HashMap<CommissionId, i64>,
     lock_changes: LockChanges,
     touched_lines: HashMap<CommissionId, TouchedLine>,
+}
+
+/// A commit that is drawn up.
+pub(super) struct DrawnUp {
+    pub(super) commit: Commit,
+    /// The end of each brand's chain after it.
+    pub(super) heads: HashMap<BrandKey, ChainHead>,
+    /// What settling took.
+    pub(super) work: Work,
 }
 
 impl Plan {
@@ -39,6 +50,7 @@ impl Plan {
     pub(super) fn of(
         state: &mut View<'_>,
         configuration: &Configuration,
+        large: &mut LargeClusters,
         mut commit: Commit,
         arrivals: Vec<Arrival>,
         queued: Vec<ClusterId>,
@@ -54,12 +66,24 @@ impl Plan {
 
         let mut to_settle: BTreeSet<ClusterId> = queued.iter().copied().collect();
         to_settle.extend(touched_by_payouts.values().copied());
-        to_settle.extend(needing_settlement(state, &arrivals, &assignment)?);
+        let events: Vec<EventId> = arrivals.iter().map(|arrival| arrival.fact.event_id).collect();
+        large.grow(&assignment, &events);
+        let needing = &needing_settlement(state, &arrivals, &assignment)? - &to_settle;
+        commit.queued = large.to_put_off(&needing);
+        to_settle.extend(needing.into_iter().filter(|cluster| !commit.queued.contains(cluster)));
         for cluster in &to_settle {
             parts.entry(*cluster).or_insert_with(|| vec![*cluster]);
         }
         let mut contents = load(state, &to_settle, &parts)?;
+        let mut causes = causes(&arrivals, &assignment);
+        for cluster in &queued {
+            causes.extend(large.newest(*cluster).map(|event| (*cluster, event)));
+        }
         add_arrivals(&arrivals, &assignment, &mut contents);
+        // What was put off before and is settled now waits no more.
+        let waited = to_settle.iter().filter(|cluster| large.newest(**cluster).is_some());
+        commit.resettled = waited.copied().chain(queued).collect();
+        large.note(&contents);
 
         let settled = settle_all(contents, configuration);
         let lines = settled
@@ -68,24 +92,25 @@ impl Plan {
         let lines: BTreeSet<CommissionId> = lines.chain(lock_changes.keys().copied()).collect();
         let lines: Vec<CommissionId> = lines.into_iter().collect();
         let locked = state.locked(&lines)?;
-        Ok(Self { commit, books, arrivals, queued, assignment, settled, locked, lock_changes, touched_lines })
+        Ok(Self { commit, books, arrivals, assignment, settled, causes, locked, lock_changes, touched_lines })
     }
 
     /// Draws up the commit: the difference between what is booked and what should be. It needs nothing of the store any more.
-    pub(super) fn draw_up(self, configuration: &Configuration) -> (Commit, HashMap<BrandKey, ChainHead>) {
+    pub(super) fn draw_up(self, configuration: &Configuration) -> DrawnUp {
         let Self {
             mut commit,
             mut books,
             arrivals,
-            queued,
             assignment,
             settled,
+            causes,
             locked,
             lock_changes,
             touched_lines,
         } = self;
         let mut rollups = Rollups::default();
-        let causes = causes(&arrivals, &assignment);
+        let mut work = Work::default();
+        named_nobody(&arrivals, configuration).for_each(|reason| work.count_guarded(reason));
         let arrived: HashSet<EventId> = arrivals.iter().map(|arrival| arrival.fact.event_id).collect();
         let mut difference = Difference {
             commit: &mut commit,
@@ -98,6 +123,9 @@ impl Plan {
         let mut outcomes: HashMap<EventId, Reason> = HashMap::new();
         for Settled { cluster, outcomes_before, booked, settlement } in settled {
             let cause = causes.get(&cluster).copied();
+            work.count_settled(outcomes_before.len());
+            let here = settlement.guarded.iter().filter(|(event, _)| arrived.contains(event));
+            here.for_each(|(_, reason)| work.count_guarded(*reason));
             outcomes.extend(settlement.outcomes.iter().copied());
             difference.outcomes(&outcomes_before, &settlement);
             difference.conversions(cluster, booked, settlement.conversions, cause, &locked, &lock_changes);
@@ -110,13 +138,23 @@ impl Plan {
         commit.facts = stored_facts(arrivals, &assignment, &outcomes);
         commit.nodes = assignment.new_nodes;
         commit.merges = assignment.merges;
-        commit.resettled = queued;
         commit.rollups = rollups.into_changes();
         let (entries, balances, heads) = books.close();
         commit.entries = entries;
         commit.balances = balances;
-        (commit, heads)
+        DrawnUp { commit, heads, work }
     }
+}
+
+/// For each arrival with a placeholder for an identifier: that reason.
+fn named_nobody<'a>(
+    arrivals: &'a [Arrival],
+    configuration: &'a Configuration,
+) -> impl Iterator<Item = Reason> + 'a {
+    let names_nobody = |arrival: &&Arrival| {
+        Guards::of(configuration, &arrival.fact.brand).is_placeholder_in(&arrival.fact.subject)
+    };
+    arrivals.iter().filter(names_nobody).map(|_| Reason::IdentifierPlaceholder)
 }
 
 /// A cluster as it was and as it should be.

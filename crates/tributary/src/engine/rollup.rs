@@ -33,6 +33,13 @@ impl Rollups {
         measures.impressions += 1 - clicks;
     }
 
+    /// Takes away the clicks and impressions that a row counts; its other measures stay.
+    pub fn take_touches(&mut self, key: RollupKey, counted: RollupMeasures) {
+        let measures = self.0.entry(key).or_default();
+        measures.clicks -= counted.clicks;
+        measures.impressions -= counted.impressions;
+    }
+
     /// Adds a conversion's part (`sign` 1) or takes it away (`sign` -1). Rejected conversions add nothing.
     pub fn add_conversion(&mut self, conversion: &Conversion, sign: i64) {
         if conversion.verdict == Verdict::Rejected {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tributary_domain::configuration::Configuration;
 use tributary_store::state::StateError;
 
+use super::large::LARGE;
 use super::{Engine, EngineError, Step};
 use crate::setup::live::LiveConfiguration;
 use crate::telemetry::Metrics;
@@ -14,6 +15,11 @@ use crate::telemetry::Metrics;
 /// First wait after a failure; doubled up to [`LONGEST_RETRY_WAIT`].
 const RETRY_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_RETRY_WAIT: Duration = Duration::from_secs(5);
+
+/// After settling a large cluster the others wait this many times as long as it took: they take a tenth of the time at most.
+const WAIT_PER_LARGE: u32 = 9;
+/// They never wait longer than this.
+const LONGEST_LARGE_WAIT: Duration = Duration::from_secs(60);
 
 /// Failed steps in a row, shared with what tells readiness: 0 while the engine works.
 #[derive(Clone, Debug, Default)]
@@ -78,9 +84,17 @@ pub fn run(
 ) {
     step_back();
     let mut retry_wait = RETRY_WAIT;
+    let mut large_wait_until = Instant::now();
     while !stop.load(Ordering::Relaxed) {
         let started = Instant::now();
+        engine.spare_large_clusters(started < large_wait_until);
         let done = guarded(&mut engine, &configuration.current());
+        let work = engine.take_work();
+        metrics.engine_worked(&work);
+        if work.largest_cluster >= LARGE {
+            let wait = (started.elapsed() * WAIT_PER_LARGE).min(LONGEST_LARGE_WAIT);
+            large_wait_until = Instant::now() + wait;
+        }
         if done.is_ok() {
             failures.0.store(0, Ordering::Relaxed);
         }
@@ -97,7 +111,12 @@ pub fn run(
             }
             Ok(Step::Resettled(clusters)) => {
                 retry_wait = RETRY_WAIT;
-                tracing::info!(clusters, "settled again after a change of the set-up");
+                tracing::debug!(clusters, "settled what waited in the queue");
+                std::thread::sleep(visitors.rest_after(started.elapsed()));
+            }
+            Ok(Step::Recounted) => {
+                retry_wait = RETRY_WAIT;
+                std::thread::sleep(visitors.rest_after(started.elapsed()));
             }
             Err(EngineError::State(StateError::ConfigurationMoved { .. })) => {
                 if let Err(problem) = configuration.reload() {

@@ -9,10 +9,9 @@ use anyhow::Context as _;
 use serde::Serialize;
 use tributary_domain::configuration::Configuration;
 use tributary_domain::ids::EventId;
-use tributary_domain::time::Timestamp;
 use tributary_store::log::{ConflictRecord, LogError, LogReader, LogRecord, Sequence};
 use tributary_store::state::sqlite::{SqliteConfigurationStore, SqliteStateReader, SqliteStateWriter};
-use tributary_store::state::{ConfigurationStore, StateReader};
+use tributary_store::state::{ConfigurationStore, JudgedAnew, StateReader};
 
 use super::state_hash::state_hash;
 use crate::engine::runner::step_back;
@@ -73,7 +72,7 @@ pub fn rebuild(
     step_back();
     let (_, entities) = from.set_up.load_configuration()?;
     let revision = SqliteConfigurationStore::open_scratch(scratch)?
-        .save_configuration(&entities, Timestamp(i64::MAX))?;
+        .save_configuration(&entities, JudgedAnew::NOTHING)?;
     let writer = SqliteStateWriter::open_scratch(scratch)?;
     let scratch_configuration = Configuration { revision, ..configuration.clone() };
     let limited = Arc::new(LogUpTo { log: from.log.clone(), last: AtomicU64::new(0) });
@@ -88,7 +87,7 @@ pub fn rebuild(
                     records += read as u64;
                     progress(records);
                 }
-                Step::Resettled(_) => {}
+                Step::Resettled(_) | Step::Recounted => {}
                 Step::Idle => return Ok(()),
             }
         }

@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::{Value, json};
 use tributary_domain::ids::BrandKey;
 use tributary_domain::time::Timestamp;
+use tributary_store::state::JudgedAnew;
 
 use super::kinds::{Body, Kind};
 use super::stored::StoredEntity;
@@ -145,6 +146,30 @@ impl ChangeSet {
     pub fn resettle_from(&self) -> Option<Timestamp> {
         let changes = self.changes.iter().filter(|entry| entry.concerns_settlement());
         changes.map(EntityChange::judged_anew_from).min()
+    }
+
+    /// The moment from which touches may be somebody else's in the rollups; `None` when they stay whose they were.
+    ///
+    /// No touch can have named a link before it existed, nor come to a brand.
+    #[must_use]
+    pub fn recount_from(&self) -> Option<Timestamp> {
+        let moves = |entry: &&EntityChange| match &entry.change {
+            Change::Changed(fields) => fields.iter().any(|field| {
+                let root = field.field.split(['.', '[']).next().unwrap_or_default();
+                matches!((entry.kind, root), (Kind::Link, "partner" | "campaign") | (Kind::Brand, "channels"))
+            }),
+            Change::Added | Change::Unchanged => false,
+        };
+        self.changes.iter().filter(moves).map(|entry| entry.effective_from).min()
+    }
+
+    /// From when on what is stored has to be judged by the changed set-up.
+    #[must_use]
+    pub fn judged_anew(&self) -> JudgedAnew {
+        JudgedAnew {
+            actions_from: self.resettle_from().unwrap_or(JudgedAnew::NEVER),
+            touches_from: self.recount_from().unwrap_or(JudgedAnew::NEVER),
+        }
     }
 
     /// The report for programs.

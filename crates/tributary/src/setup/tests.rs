@@ -356,6 +356,26 @@ fn only_what_decides_about_money_is_settled_again() {
 }
 
 #[test]
+fn touches_are_counted_again_only_where_they_come_to_be_somebody_elses() {
+    let base = BASE.replacen("partners: [", "partners: [{key: bob, kind: creator}, ", 1);
+    let rows = apply(&[(&base, NOW)]);
+    let later = NOW.plus(Span::DAY);
+    for (from, to, expected) in [
+        ("pays: 10%", "pays: 11%", None),
+        ("links: [", "links: [{key: new, partner: bob, campaign: summer}, ", None),
+        ("partner: anna, campaign", "partner: bob, campaign", Some(later)),
+        ("campaign: summer}", "campaign: summer, promo_code: ANNA5}", None),
+        ("currency: EUR", "currency: EUR, channels: none", Some(later)),
+        ("currency: EUR", "currency: EUR, most_customers_per_identifier: 9", None),
+    ] {
+        let set = plan(&rows, &document(&base.replacen(from, to, 1)), later).unwrap();
+        assert!(!set.is_empty(), "{to}");
+        assert_eq!(set.recount_from(), expected, "{to}");
+        assert_eq!(set.judged_anew().touches_from, expected.unwrap_or(Timestamp(i64::MAX)));
+    }
+}
+
+#[test]
 fn a_dated_version_changes_only_what_follows() {
     let dated = "
 plans:

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::process;
 use super::registry::{CounterFamily, Gauge, Histogram, head};
 use super::requests::RequestCounters;
+use crate::engine::large::Work;
 
 /// All metrics of this process. Cheap to clone; clones count into the same figures.
 #[derive(Clone, Debug)]
@@ -23,6 +24,9 @@ struct Figures {
     checkpoint: Gauge,
     lag: Gauge,
     waiting: Gauge,
+    facts_settled: CounterFamily<0>,
+    largest_cluster: Gauge,
+    guarded: CounterFamily<1>,
 }
 
 impl Default for Metrics {
@@ -67,7 +71,21 @@ impl Default for Metrics {
             ),
             waiting: Gauge::new(
                 "tributary_engine_waiting_clusters",
-                "Clusters that wait to be settled again after a change of the set-up.",
+                "Clusters that wait to be settled, after a change of the set-up or because they are large.",
+            ),
+            facts_settled: CounterFamily::new(
+                "tributary_engine_facts_settled_total",
+                "Facts that were settled, each as often as it was.",
+                [],
+            ),
+            largest_cluster: Gauge::new(
+                "tributary_engine_largest_cluster_facts",
+                "Facts of the largest cluster that was settled since the start.",
+            ),
+            guarded: CounterFamily::new(
+                "tributary_identity_guarded_events_total",
+                "Events with an identifier that joins nobody: a placeholder, or beyond a bound.",
+                ["reason"],
             ),
         }))
     }
@@ -117,6 +135,15 @@ impl Metrics {
         self.0.waiting.set(clusters);
     }
 
+    /// Counts what the engine settled and what the guards of identity kept apart.
+    pub fn engine_worked(&self, work: &Work) {
+        self.0.facts_settled.add([], work.facts_settled);
+        self.0.largest_cluster.raise(u64::try_from(work.largest_cluster).unwrap_or(u64::MAX));
+        for (reason, events) in &work.guarded {
+            self.0.guarded.add([*reason], *events);
+        }
+    }
+
     /// Everything in the Prometheus text format; see [`super::CONTENT_TYPE`].
     #[must_use]
     pub fn render(&self) -> String {
@@ -132,6 +159,9 @@ impl Metrics {
         figures.checkpoint.render(&mut out);
         figures.lag.render(&mut out);
         figures.waiting.render(&mut out);
+        figures.facts_settled.render(&mut out);
+        figures.largest_cluster.render(&mut out);
+        figures.guarded.render(&mut out);
         head(&mut out, "tributary_build_info", "The running release.", "gauge");
         out.push_str(concat!("tributary_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1\n"));
         process::render(&mut out);
@@ -159,6 +189,13 @@ mod tests {
         metrics.engine_failed();
         metrics.set_engine_lag(7);
         metrics.set_waiting_clusters(4);
+        let work = |facts_settled, largest_cluster| Work {
+            facts_settled,
+            largest_cluster,
+            guarded: [("identifier_overrun", 2)].into(),
+        };
+        metrics.engine_worked(&work(900, 700));
+        metrics.engine_worked(&work(100, 50));
         let text = metrics.render();
         for line in [
             "# TYPE tributary_events_total counter",
@@ -175,6 +212,9 @@ mod tests {
             "tributary_engine_lag_events 7",
             "tributary_engine_checkpoint 900",
             "tributary_engine_waiting_clusters 4",
+            "tributary_engine_facts_settled_total 1000",
+            "tributary_engine_largest_cluster_facts 700",
+            "tributary_identity_guarded_events_total{reason=\"identifier_overrun\"} 4",
             "tributary_engine_failures_total 1",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");

@@ -66,6 +66,11 @@ impl Gauge {
         self.value.store(value, Ordering::Relaxed);
     }
 
+    /// Sets it unless it is higher already.
+    pub(super) fn raise(&self, value: u64) {
+        self.value.fetch_max(value, Ordering::Relaxed);
+    }
+
     pub(super) fn render(&self, out: &mut String) {
         head(out, self.name, self.help, "gauge");
         let _ = writeln!(out, "{} {}", self.name, self.value.load(Ordering::Relaxed));

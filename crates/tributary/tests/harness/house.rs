@@ -120,8 +120,8 @@ fn apply(storage: &Storage, text: &str, now: Timestamp) {
     let file = SetupFile { name: "set-up.yaml".to_owned(), text: text.to_owned() };
     let document = Document::read(&[file], &brands, &|_| None).unwrap();
     let changes = plan(&stored, &document, now).unwrap();
-    let from = changes.resettle_from().unwrap_or(Timestamp(i64::MAX));
-    store.save_configuration(&sealed(&changes.rows, &keyring, now).unwrap(), from).unwrap();
+    let rows = sealed(&changes.rows, &keyring, now).unwrap();
+    store.save_configuration(&rows, changes.judged_anew()).unwrap();
 }
 
 fn settings_in(directory: &Path, ground: Ground, batch: u64) -> Settings {

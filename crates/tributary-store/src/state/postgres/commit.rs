@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use tokio_postgres::Row;
 use tributary_domain::ids::EventId;
 use tributary_domain::settlement::Conversion;
+use tributary_domain::time::Timestamp;
 
 use super::columns::{
     Balances, Commissions, Conversions, Credits, Entries, FactCounts, Facts, Nodes, Outcomes, PayoutLines,
@@ -16,7 +17,7 @@ use super::columns::{
 };
 use super::rows::{self, Id, stored_number};
 use crate::postgres_connection::{Request, Session};
-use crate::state::{Commit, ConversionChange, Payout, StateError};
+use crate::state::{ClusterId, Commit, ConversionChange, JudgedAnew, Payout, StateError};
 
 /// Applies a change, or leaves nothing of it behind.
 pub(super) fn apply(session: &mut Session, commit: &Commit) -> Result<(), StateError> {
@@ -113,8 +114,8 @@ fn check(commit: &Commit, answers: &[Vec<Row>]) -> Result<(), StateError> {
 
 fn merged_and_resettled(commit: &Commit) -> Result<Vec<i64>, StateError> {
     let merged = commit.merges.iter().flat_map(|(source, target)| [source, target]);
-    let mut clusters: Vec<i64> =
-        merged.chain(&commit.resettled).map(|cluster| stored_number(cluster.0)).collect::<Result<_, _>>()?;
+    let named = merged.chain(&commit.resettled).chain(&commit.queued);
+    let mut clusters: Vec<i64> = named.map(|cluster| stored_number(cluster.0)).collect::<Result<_, _>>()?;
     clusters.sort_unstable();
     clusters.dedup();
     Ok(clusters)
@@ -179,12 +180,16 @@ struct Writing<'a> {
     balances: Balances<'a>,
     rollups: Rollups<'a>,
     resettled: Vec<i64>,
+    queued: Vec<i64>,
+    recount_touches_from: Option<Timestamp>,
 }
 
 impl<'a> Writing<'a> {
     fn of(commit: &'a Commit, found: Found) -> Result<Self, StateError> {
         let merging = Merging::follow(commit, found.aliases)?;
-        let resettled = commit.resettled.iter().map(|cluster| Ok(merging.today(stored_number(cluster.0)?)));
+        let today = |clusters: &[ClusterId]| -> Result<Vec<i64>, StateError> {
+            clusters.iter().map(|cluster| Ok(merging.today(stored_number(cluster.0)?))).collect()
+        };
         let payouts: BTreeMap<&str, &Payout> =
             commit.payouts.iter().map(|payout| (&*payout.plan.payout.0, payout)).collect();
         let new_payouts =
@@ -209,7 +214,9 @@ impl<'a> Writing<'a> {
             entries: Entries::of(&commit.entries)?,
             balances: Balances::of(&commit.balances),
             rollups: Rollups::of(&commit.rollups),
-            resettled: resettled.collect::<Result<_, StateError>>()?,
+            resettled: today(&commit.resettled)?,
+            queued: today(&commit.queued)?,
+            recount_touches_from: commit.recount_touches_from,
         };
         writing.change_conversions(&commit.conversions)?;
         Ok(writing)
@@ -250,6 +257,17 @@ impl<'a> Writing<'a> {
         if !self.resettled.is_empty() {
             let sql = "DELETE FROM resettle_queue WHERE cluster = ANY ($1)";
             requests.push(Request::new(sql, vec![&self.resettled]));
+        }
+        if !self.queued.is_empty() {
+            let sql = "INSERT INTO resettle_queue (cluster) SELECT DISTINCT unnest($1::bigint[]) ON CONFLICT (cluster) DO NOTHING";
+            requests.push(Request::new(sql, vec![&self.queued]));
+        }
+        match &self.recount_touches_from {
+            None => {}
+            Some(JudgedAnew::NEVER) => requests.push(Request::new("DELETE FROM touch_recount", Vec::new())),
+            Some(Timestamp(since)) => {
+                requests.push(Request::new("UPDATE touch_recount SET since = $1", vec![since]));
+            }
         }
         let answers = session.run(&requests)?;
         if has_outcomes { self.check_outcomes(&answers[place_of_outcomes]) } else { Ok(()) }
@@ -303,7 +321,6 @@ impl<'a> Writing<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::ClusterId;
 
     fn followed(aliases: &[(i64, i64)], merges: &[(u64, u64)]) -> Vec<(i64, i64)> {
         let merges = merges.iter().map(|(source, target)| (ClusterId(*source), ClusterId(*target))).collect();

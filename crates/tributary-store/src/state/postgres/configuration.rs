@@ -8,7 +8,7 @@ use tributary_domain::time::Timestamp;
 use super::connection::{self, Purpose};
 use super::{lookup, rows};
 use crate::postgres_connection::{Driver, Request, Session};
-use crate::state::{ConfigurationStore, StateError, StoredEntity};
+use crate::state::{ConfigurationStore, JudgedAnew, StateError, StoredEntity};
 
 /// The set-up in the same database as derived state, on a connection of its own. Reading never waits; saving waits at most for the
 /// engine's commit under way.
@@ -56,12 +56,8 @@ impl ConfigurationStore for PostgresConfigurationStore {
         self.with(lookup::configuration_revision)
     }
 
-    fn save_configuration(
-        &self,
-        entities: &[StoredEntity],
-        resettle_from: Timestamp,
-    ) -> Result<u64, StateError> {
-        self.with(|session| save(session, entities, resettle_from))
+    fn save_configuration(&self, entities: &[StoredEntity], anew: JudgedAnew) -> Result<u64, StateError> {
+        self.with(|session| save(session, entities, anew))
     }
 }
 
@@ -92,11 +88,7 @@ pub(super) fn load(session: &mut Session) -> Result<(u64, Vec<StoredEntity>), St
 }
 
 /// The revision comes first: it waits for the commit under way and makes the next one fail, so that the queue misses no fact.
-fn save(
-    session: &mut Session,
-    entities: &[StoredEntity],
-    resettle_from: Timestamp,
-) -> Result<u64, StateError> {
+fn save(session: &mut Session, entities: &[StoredEntity], anew: JudgedAnew) -> Result<u64, StateError> {
     let raised = session.run(&[
         Request::new("BEGIN", Vec::new()),
         Request::new(
@@ -128,8 +120,15 @@ fn save(
         "INSERT INTO resettle_queue (cluster) SELECT DISTINCT COALESCE(a.target, f.cluster) FROM fact f \
          LEFT JOIN cluster_alias a ON a.source = f.cluster WHERE f.is_action AND f.occurred_at >= $1 \
          ON CONFLICT (cluster) DO NOTHING",
-        vec![&resettle_from.0],
+        vec![&anew.actions_from.0],
     ));
+    if anew.touches_from != JudgedAnew::NEVER {
+        requests.push(Request::new(
+            "INSERT INTO touch_recount (id, since) VALUES (1, $1) \
+             ON CONFLICT (id) DO UPDATE SET since = LEAST(touch_recount.since, EXCLUDED.since)",
+            vec![&anew.touches_from.0],
+        ));
+    }
     session.run(&requests)?;
     session.run(&[Request::new("COMMIT", Vec::new())])?;
     Ok(revision)

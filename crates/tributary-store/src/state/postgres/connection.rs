@@ -8,11 +8,18 @@ use crate::state::StateError;
 const AREA: &str = "state";
 
 /// The migrations of derived state, with the numbers and names of SQLite's.
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "state",
-    sql: include_str!("../../../migrations/postgres/state/0001_state.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "state",
+        sql: include_str!("../../../migrations/postgres/state/0001_state.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "touch_recount",
+        sql: include_str!("../../../migrations/postgres/state/0002_touch_recount.sql"),
+    },
+];
 
 /// What a connection is for; decides how safe its commits are and how its statements are planned.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -55,7 +55,8 @@ macro_rules! select_entries {
 }
 
 pub(super) fn queue_length(session: &mut Session) -> Result<u64, StateError> {
-    let found = session.rows("SELECT COUNT(*) FROM resettle_queue", Vec::new())?;
+    let sql = "SELECT (SELECT COUNT(*) FROM resettle_queue) + (SELECT COUNT(*) FROM touch_recount)";
+    let found = session.rows(sql, Vec::new())?;
     found.first().map_or(Ok(0), |row| number(row, 0))
 }
 

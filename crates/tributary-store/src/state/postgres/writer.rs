@@ -4,15 +4,19 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use tributary_domain::fact::Fact;
 use tributary_domain::identity::NodeKey;
 use tributary_domain::ids::{BrandKey, CommissionId, EventId};
+use tributary_domain::time::Timestamp;
 
 use super::connection::{self, Purpose};
 use super::rows::{self, Id, stored_clusters, stored_limit};
 use super::{commit, lookup};
 use crate::log::Sequence;
 use crate::postgres_connection::{Driver, Session};
-use crate::state::{ChainHead, ClusterContents, ClusterId, Commit, Payout, StateError, StateWriter};
+use crate::state::{
+    ChainHead, ClusterContents, ClusterId, Commit, Payout, RollupKey, RollupMeasures, StateError, StateWriter,
+};
 
 /// How long opening waits for the lock: the server may still be finishing the last commit of an engine that has just been killed.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
@@ -185,6 +189,33 @@ impl StateWriter for PostgresStateWriter {
         let sql = "SELECT cluster FROM resettle_queue ORDER BY cluster LIMIT $1";
         let found = self.session()?.rows(sql, vec![&stored_limit(limit)])?;
         found.iter().map(|row| rows::cluster(row, 0)).collect()
+    }
+
+    fn touches_to_recount(&mut self) -> Result<Option<Timestamp>, StateError> {
+        let found = self.session()?.rows("SELECT since FROM touch_recount", Vec::new())?;
+        found.first().map(|row| Ok(Timestamp(row.try_get(0)?))).transpose()
+    }
+
+    fn touches(&mut self, after: EventId, before: EventId, limit: usize) -> Result<Vec<Fact>, StateError> {
+        let found = self.session()?.rows(
+            "SELECT body FROM fact WHERE event_id > $1 AND event_id < $2 AND kind IN ('click', 'impression') \
+             ORDER BY event_id LIMIT $3",
+            vec![&Id::from(after), &Id::from(before), &stored_limit(limit)],
+        )?;
+        found.iter().map(|row| rows::fact(row, 0)).collect()
+    }
+
+    fn rollups_of(
+        &mut self,
+        brand: &BrandKey,
+        hour: Timestamp,
+    ) -> Result<Vec<(RollupKey, RollupMeasures)>, StateError> {
+        let found = self.session()?.rows(
+            "SELECT brand, hour, campaign, earner, currency, clicks, impressions, registrations_ppm, qualifications_ppm, \
+             conversions_ppm, value, refunded, commission FROM rollup WHERE brand = $1 AND hour = $2",
+            vec![&brand.as_str(), &hour.0],
+        )?;
+        found.iter().map(rows::rollup).collect()
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<(), StateError> {

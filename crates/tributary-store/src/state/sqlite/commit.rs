@@ -18,7 +18,8 @@ use super::lookup;
 use super::rows::{self, stored_number, unreadable};
 use crate::state::subject::pack_subject;
 use crate::state::{
-    ClusterId, Commit, ConversionChange, Payout, RollupKey, RollupMeasures, StateError, StoredFact,
+    ClusterId, Commit, ConversionChange, JudgedAnew, Payout, RollupKey, RollupMeasures, StateError,
+    StoredFact,
 };
 use crate::wire;
 
@@ -44,6 +45,7 @@ pub(super) fn write(connection: &Connection, commit: &Commit) -> Result<(), Stat
     add_balances(connection, &commit.balances)?;
     add_rollups(connection, &commit.rollups)?;
     leave_queue(connection, &commit.resettled)?;
+    join_queue(connection, commit)?;
     connection
         .prepare_cached("UPDATE checkpoint SET sequence = ?1")?
         .execute([stored_number(commit.checkpoint.0)?])?;
@@ -352,6 +354,21 @@ fn add_rollups(connection: &Connection, rollups: &[(RollupKey, RollupMeasures)])
             measures.refunded,
             measures.commission,
         ])?;
+    }
+    Ok(())
+}
+
+/// Notes what is to be done later.
+fn join_queue(connection: &Connection, commit: &Commit) -> Result<(), StateError> {
+    for cluster in &commit.queued {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO resettle_queue (cluster) VALUES (?1)")?
+            .execute([lookup::cluster_of_today(connection, stored_number(cluster.0)?)?])?;
+    }
+    match commit.recount_touches_from {
+        None => {}
+        Some(JudgedAnew::NEVER) => drop(connection.execute("DELETE FROM touch_recount", [])?),
+        Some(since) => drop(connection.execute("UPDATE touch_recount SET since = ?1", [since.0])?),
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use tributary_domain::time::Timestamp;
 
 use super::connection::{Purpose, open};
 use super::{lookup, rows};
-use crate::state::{ConfigurationStore, StateError, StoredEntity};
+use crate::state::{ConfigurationStore, JudgedAnew, StateError, StoredEntity};
 
 /// The set-up in the same file as derived state, on a connection of its own. Its transactions are short: reading never waits,
 /// and saving waits at most for the engine's commit under way.
@@ -52,12 +52,8 @@ impl ConfigurationStore for SqliteConfigurationStore {
         self.with(|connection| lookup::configuration_revision(connection))
     }
 
-    fn save_configuration(
-        &self,
-        entities: &[StoredEntity],
-        resettle_from: Timestamp,
-    ) -> Result<u64, StateError> {
-        self.with(|connection| save(connection, entities, resettle_from))
+    fn save_configuration(&self, entities: &[StoredEntity], anew: JudgedAnew) -> Result<u64, StateError> {
+        self.with(|connection| save(connection, entities, anew))
     }
 }
 
@@ -82,11 +78,7 @@ pub(super) fn load(connection: &Connection) -> Result<(u64, Vec<StoredEntity>), 
     Ok((revision, entities))
 }
 
-fn save(
-    connection: &mut Connection,
-    entities: &[StoredEntity],
-    resettle_from: Timestamp,
-) -> Result<u64, StateError> {
+fn save(connection: &mut Connection, entities: &[StoredEntity], anew: JudgedAnew) -> Result<u64, StateError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
         let mut put = transaction.prepare_cached(
@@ -109,8 +101,14 @@ fn save(
     transaction.execute(
         "INSERT OR IGNORE INTO resettle_queue (cluster) SELECT COALESCE(a.target, f.cluster) FROM fact f \
          LEFT JOIN cluster_alias a ON a.source = f.cluster WHERE f.is_action = 1 AND f.occurred_at >= ?1",
-        [resettle_from.0],
+        [anew.actions_from.0],
     )?;
+    if anew.touches_from != JudgedAnew::NEVER {
+        transaction.execute(
+            "INSERT INTO touch_recount (id, since) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET since = MIN(since, excluded.since)",
+            [anew.touches_from.0],
+        )?;
+    }
     let revision = lookup::configuration_revision(&transaction)? + 1;
     transaction
         .execute("UPDATE configuration_revision SET revision = ?1", [rows::stored_number(revision)?])?;

@@ -14,11 +14,18 @@ use crate::state::StateError;
 const AREA: &str = "state";
 
 /// The migrations of derived state.
-const MIGRATIONS: &[Migration] = &[Migration {
-    number: 1,
-    name: "state",
-    sql: include_str!("../../../migrations/sqlite/state/0001_state.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        number: 1,
+        name: "state",
+        sql: include_str!("../../../migrations/sqlite/state/0001_state.sql"),
+    },
+    Migration {
+        number: 2,
+        name: "touch_recount",
+        sql: include_str!("../../../migrations/sqlite/state/0002_touch_recount.sql"),
+    },
+];
 
 /// How long one writer waits for the other (engine and set-up) before it gives up. Their transactions take milliseconds; queueing
 /// every cluster of a large store for settlement is the longest.

@@ -31,7 +31,12 @@ fn bytes_after(after: Option<EventId>) -> Vec<u8> {
 }
 
 pub(super) fn queue_length(connection: &Connection) -> Result<u64, StateError> {
-    let length = first(connection, "SELECT COUNT(*) FROM resettle_queue", [], |row| number(row, 0))?;
+    let length = first(
+        connection,
+        "SELECT (SELECT COUNT(*) FROM resettle_queue) + (SELECT COUNT(*) FROM touch_recount)",
+        [],
+        |row| number(row, 0),
+    )?;
     Ok(length.unwrap_or(0))
 }
 

@@ -11,15 +11,15 @@ use tributary_domain::ids::{BrandKey, CommissionId, EventId};
 use tributary_domain::ledger::{Account, Entry};
 use tributary_domain::money::Money;
 use tributary_domain::settlement::Conversion;
-use tributary_domain::time::{Period, Timestamp};
+use tributary_domain::time::Period;
 
 use super::connection::{Purpose, open};
 use super::{configuration, counting, listing, lookup};
 use crate::log::Sequence;
 use crate::state::{
     ClusterContents, ClusterId, CommissionRow, CommissionSum, ConfigurationStore, ConversionCount,
-    ConversionFilter, CreditSum, Payout, RollupKey, RollupMeasures, StateError, StateReader, StoredEntity,
-    StoredFact,
+    ConversionFilter, CreditSum, JudgedAnew, Payout, RollupKey, RollupMeasures, StateError, StateReader,
+    StoredEntity, StoredFact,
 };
 
 /// Connections that are kept open between calls; each has 4 MiB of cache at most.
@@ -74,7 +74,7 @@ impl ConfigurationStore for SqliteStateReader {
         self.with(lookup::configuration_revision)
     }
 
-    fn save_configuration(&self, _: &[StoredEntity], _: Timestamp) -> Result<u64, StateError> {
+    fn save_configuration(&self, _: &[StoredEntity], _: JudgedAnew) -> Result<u64, StateError> {
         Err(StateError::Database("a reader of the store cannot save a set-up".to_owned()))
     }
 }

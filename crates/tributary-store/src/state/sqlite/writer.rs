@@ -3,14 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
+use tributary_domain::fact::Fact;
 use tributary_domain::identity::NodeKey;
 use tributary_domain::ids::{BrandKey, CommissionId, EventId};
+use tributary_domain::time::Timestamp;
 
 use super::connection::{EngineLock, Purpose, open};
 use super::{commit, lookup, rows};
 use crate::log::Sequence;
-use crate::state::{ChainHead, ClusterContents, ClusterId, Commit, Payout, StateError, StateWriter};
+use crate::state::{
+    ChainHead, ClusterContents, ClusterId, Commit, Payout, RollupKey, RollupMeasures, StateError, StateWriter,
+};
 
 /// The one writer of a store. It holds the store's lock as long as it lives.
 #[derive(Debug)]
@@ -172,6 +176,37 @@ impl StateWriter for SqliteStateWriter {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let sql = "SELECT cluster FROM resettle_queue ORDER BY cluster LIMIT ?1";
         lookup::all(&self.connection, sql, [limit], |row| rows::cluster(row, 0))
+    }
+
+    fn touches_to_recount(&mut self) -> Result<Option<Timestamp>, StateError> {
+        lookup::first(&self.connection, "SELECT since FROM touch_recount", [], |row| {
+            Ok(Timestamp(row.get(0)?))
+        })
+    }
+
+    fn touches(&mut self, after: EventId, before: EventId, limit: usize) -> Result<Vec<Fact>, StateError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        lookup::all(
+            &self.connection,
+            "SELECT body FROM fact WHERE event_id > ?1 AND event_id < ?2 AND kind IN ('click', 'impression') \
+             ORDER BY event_id LIMIT ?3",
+            params![&after.0[..], &before.0[..], limit],
+            |row| rows::fact(row, 0),
+        )
+    }
+
+    fn rollups_of(
+        &mut self,
+        brand: &BrandKey,
+        hour: Timestamp,
+    ) -> Result<Vec<(RollupKey, RollupMeasures)>, StateError> {
+        lookup::all(
+            &self.connection,
+            "SELECT brand, hour, campaign, earner, currency, clicks, impressions, registrations_ppm, qualifications_ppm, \
+             conversions_ppm, value, refunded, commission FROM rollup WHERE brand = ?1 AND hour = ?2",
+            params![brand.as_str(), hour.0],
+            rows::rollup,
+        )
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<(), StateError> {

@@ -11,7 +11,9 @@ use tributary_domain::time::Timestamp;
 use super::StateStores;
 use super::samples::*;
 use crate::log::Sequence;
-use crate::state::{ClusterId, Commit, RollupKey, RollupMeasures, StateError, StateReader, StoredEntity};
+use crate::state::{
+    ClusterId, Commit, JudgedAnew, RollupKey, RollupMeasures, StateError, StateReader, StoredEntity,
+};
 
 /// Nothing is there, and every question has an answer.
 pub fn an_empty_store_is_at_its_beginning(stores: &dyn StateStores) {
@@ -50,7 +52,7 @@ pub fn a_commit_moves_the_checkpoint_and_one_from_elsewhere_is_refused(stores: &
 /// A commit names the revision that it was computed with; once the set-up is newer it is refused.
 pub fn a_commit_by_an_older_set_up_is_refused(stores: &dyn StateStores) {
     let (mut writer, reader) = filled(stores, &[next(0, 1)]);
-    let revision = stores.configuration().save_configuration(&[], Timestamp(i64::MAX)).unwrap();
+    let revision = stores.configuration().save_configuration(&[], JudgedAnew::NOTHING).unwrap();
     let commit = Commit { facts: vec![stored(2, 2, click(2))], ..next(1, 2) };
     match writer.commit(&commit) {
         Err(StateError::ConfigurationMoved { expected, found }) => {
@@ -227,7 +229,7 @@ pub fn any_text_that_the_domain_allows_is_kept_exactly(stores: &dyn StateStores)
         applied_at: at(1),
     };
     let configuration = stores.configuration();
-    configuration.save_configuration(std::slice::from_ref(&entity), Timestamp(i64::MAX)).unwrap();
+    configuration.save_configuration(std::slice::from_ref(&entity), JudgedAnew::NOTHING).unwrap();
     assert_eq!(configuration.load_configuration().unwrap().1, [entity]);
 }
 

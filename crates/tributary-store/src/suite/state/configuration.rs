@@ -3,13 +3,14 @@
 use std::thread;
 use std::time::Duration;
 
+use tributary_domain::ids::EventId;
 use tributary_domain::time::Timestamp;
 
 use super::StateStores;
 use super::samples::*;
-use crate::state::{ClusterId, Commit, StateError, StoredEntity};
+use crate::state::{ClusterId, Commit, JudgedAnew, RollupKey, RollupMeasures, StateError, StoredEntity};
 
-const NOTHING: Timestamp = Timestamp(i64::MAX);
+const NOTHING: JudgedAnew = JudgedAnew::NOTHING;
 
 fn entity(kind: &str, key: &str, from: i64, body: &[u8]) -> StoredEntity {
     StoredEntity {
@@ -62,7 +63,7 @@ pub fn a_changed_set_up_queues_what_it_concerns(stores: &dyn StateStores) {
     };
     let (mut writer, reader) = filled(stores, &[commit]);
     let configuration = stores.configuration();
-    let save = |from| configuration.save_configuration(&[], from).unwrap();
+    let save = |from| configuration.save_configuration(&[], JudgedAnew::actions_from(from)).unwrap();
     save(Timestamp(at(5).0 + 1));
     assert_eq!(reader.queue_length().unwrap(), 0);
     save(at(3));
@@ -83,7 +84,7 @@ pub fn the_queue_follows_merges_and_empties(stores: &dyn StateStores) {
     };
     let (mut writer, reader) = filled(stores, &[first]);
     let configuration = stores.configuration();
-    let revision = configuration.save_configuration(&[], at(0)).unwrap();
+    let revision = configuration.save_configuration(&[], JudgedAnew::actions_from(at(0))).unwrap();
     assert_eq!(writer.queued(10).unwrap(), [2, 3, 4].map(ClusterId));
     let commit = |from, to| Commit { configuration_revision: revision, ..next(from, to) };
     writer.commit(&Commit { merges: vec![(ClusterId(3), ClusterId(2))], ..commit(4, 5) }).unwrap();
@@ -106,6 +107,66 @@ pub fn the_queue_follows_merges_and_empties(stores: &dyn StateStores) {
     assert_eq!(reader.queue_length().unwrap(), 0);
 }
 
+/// What the engine puts off waits like what a changed set-up concerns: under its number of today, once, until it was settled.
+pub fn what_is_put_off_joins_the_queue(stores: &dyn StateStores) {
+    let facts = (1..=3).map(|number| stored(number, number, purchase(number))).collect();
+    let merges = vec![(ClusterId(3), ClusterId(2))];
+    let queued = vec![ClusterId(3), ClusterId(2), ClusterId(1)];
+    let (mut writer, reader) = filled(stores, &[Commit { facts, merges, queued, ..next(0, 3) }]);
+    assert_eq!(writer.queued(10).unwrap(), [1, 2].map(ClusterId));
+    let moved = Commit { resettled: vec![ClusterId(2)], queued: vec![ClusterId(1)], ..next(3, 4) };
+    writer.commit(&moved).unwrap();
+    assert_eq!(writer.queued(10).unwrap(), [ClusterId(1)]);
+    assert_eq!(reader.queue_length().unwrap(), 1);
+}
+
+/// Touches wait to be counted again from the earliest moment that a change names, until a commit says how far they are.
+pub fn touches_wait_to_be_counted_again(stores: &dyn StateStores) {
+    let key = |earner: &str, number: u64| RollupKey {
+        brand: brand("acme"),
+        hour: at(number).hour(),
+        campaign: "spring".to_owned(),
+        earner: earner.to_owned(),
+        currency: String::new(),
+    };
+    let clicks = RollupMeasures { clicks: 2, ..RollupMeasures::default() };
+    let rollups = vec![(key("anna", 1), clicks), (key("bert", 1), clicks), (key("anna", 200), clicks)];
+    let facts = vec![
+        stored(1, 1, click(1)),
+        stored(2, 2, purchase(2)),
+        stored(3, 3, click(3)),
+        stored(4, 4, click(4)),
+    ];
+    let (mut writer, reader) = filled(stores, &[Commit { facts, rollups, ..next(0, 4) }]);
+    assert_eq!(writer.touches_to_recount().unwrap(), None);
+    let ids = |facts: Vec<tributary_domain::fact::Fact>| -> Vec<_> {
+        facts.into_iter().map(|fact| fact.event_id).collect()
+    };
+    let all = writer.touches(EventId([0; 16]), EventId([u8::MAX; 16]), 10).unwrap();
+    assert_eq!(ids(all), [1, 3, 4].map(event), "in the order of time, touches alone");
+    assert_eq!(ids(writer.touches(event(1), event(4), 10).unwrap()), [event(3)]);
+    assert_eq!(ids(writer.touches(event(1), EventId([u8::MAX; 16]), 1).unwrap()), [event(3)]);
+    let mut found = writer.rollups_of(&brand("acme"), at(1).hour()).unwrap();
+    found.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(found, [(key("anna", 1), clicks), (key("bert", 1), clicks)]);
+    assert!(writer.rollups_of(&brand("other"), at(1).hour()).unwrap().is_empty());
+
+    let configuration = stores.configuration();
+    let touches = |touches_from| JudgedAnew { touches_from, ..JudgedAnew::NOTHING };
+    configuration.save_configuration(&[], touches(at(3))).unwrap();
+    configuration.save_configuration(&[], touches(at(2))).unwrap();
+    let revision = configuration.save_configuration(&[], touches(at(9))).unwrap();
+    assert_eq!(writer.touches_to_recount().unwrap(), Some(at(2)), "the earliest counts");
+    assert_eq!(reader.queue_length().unwrap(), 1);
+    let counted =
+        |from| Commit { configuration_revision: revision, recount_touches_from: Some(from), ..next(4, 4) };
+    writer.commit(&counted(at(60))).unwrap();
+    assert_eq!(writer.touches_to_recount().unwrap(), Some(at(60)));
+    writer.commit(&counted(JudgedAnew::NEVER)).unwrap();
+    assert_eq!(writer.touches_to_recount().unwrap(), None);
+    assert_eq!(reader.queue_length().unwrap(), 0);
+}
+
 /// While one saves set-ups and the other commits, every fact is either settled by the newest or waits to be.
 pub fn no_fact_slips_between_a_commit_and_a_changed_set_up(stores: &dyn StateStores) {
     const FACTS: u64 = 60;
@@ -116,7 +177,7 @@ pub fn no_fact_slips_between_a_commit_and_a_changed_set_up(stores: &dyn StateSto
     thread::scope(|scope| {
         scope.spawn(|| {
             for _ in 0..20 {
-                configuration.save_configuration(&[], Timestamp(START)).unwrap();
+                configuration.save_configuration(&[], JudgedAnew::actions_from(Timestamp(START))).unwrap();
                 thread::sleep(Duration::from_millis(2));
             }
         });
