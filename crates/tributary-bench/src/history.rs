@@ -56,7 +56,8 @@ pub(crate) fn measure(history: &History<'_>, report: &mut Report) -> anyhow::Res
     std::fs::write(&file, set_up)?;
     let judged = history.run(&["--with", &file.to_string_lossy(), "--diff"])?;
     let conversions = judged.answer["conversions"].as_u64().context("no number of conversions")?;
-    let changed = judged.answer["changed"].as_u64().context("no number of changed conversions")?;
+    let changed =
+        judged.answer["conversions_changed"].as_u64().context("no number of changed conversions")?;
     ensure!(
         changed * 2 > conversions,
         "only {changed} of {conversions} conversions change under other models"

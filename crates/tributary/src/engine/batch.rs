@@ -45,7 +45,7 @@ impl Batch {
         configuration: &Configuration,
     ) -> Result<Self, EngineError> {
         let records = log.read_after(after, limit)?;
-        let arrivals = records.iter().map(|record| Arrival::of(record, configuration));
+        let arrivals = records.iter().map(|record| Arrival::decoded(record, configuration));
         Ok(Self {
             after,
             reached: records.last().map_or(after, |record| record.sequence),
@@ -68,13 +68,24 @@ impl Batch {
 }
 
 impl Arrival {
-    fn of(record: &LogRecord, configuration: &Configuration) -> Result<Self, EngineError> {
+    /// A fact at its place in the log, with its nodes under a set-up.
+    pub(super) fn new(
+        sequence: Sequence,
+        way: Way,
+        received_at: Timestamp,
+        fact: Fact,
+        configuration: &Configuration,
+    ) -> Self {
+        let namespace = configuration.transaction_namespace(&fact.source, fact.occurred_at);
+        let nodes = nodes(&fact, namespace, &Guards::of(configuration, &fact.brand));
+        Self { sequence, way, received_at, fact, nodes }
+    }
+
+    fn decoded(record: &LogRecord, configuration: &Configuration) -> Result<Self, EngineError> {
         let fact = wire::fact::decode(&record.fact).map_err(|problem| EngineError::Record {
             sequence: record.sequence.0,
             problem: problem.to_string(),
         })?;
-        let namespace = configuration.transaction_namespace(&fact.source, fact.occurred_at);
-        let nodes = nodes(&fact, namespace, &Guards::of(configuration, &fact.brand));
-        Ok(Self { sequence: record.sequence, way: record.way, received_at: record.received_at, fact, nodes })
+        Ok(Self::new(record.sequence, record.way, record.received_at, fact, configuration))
     }
 }

@@ -1,6 +1,7 @@
 //! What is added can be taken away, and what is booked balances, for conversions of every shape.
 
 mod growth;
+mod seam;
 
 use std::collections::{HashMap, HashSet};
 
