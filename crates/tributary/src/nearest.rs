@@ -15,6 +15,16 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     })
 }
 
+/// Says that there is no such thing, and which is most likely meant.
+#[must_use]
+pub fn unknown<'a>(what: &str, name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    // The order in which candidates come decides nothing.
+    let sorted: std::collections::BTreeSet<&str> = candidates.into_iter().collect();
+    let meant = nearest(name, sorted)
+        .map_or_else(|| format!("; no {what} is set up"), |nearest| format!("; the nearest is `{nearest}`"));
+    format!("there is no {what} `{name}`{meant}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,5 +42,14 @@ mod tests {
             assert_eq!(nearest(typed, names), Some(meant), "{typed}");
         }
         assert_eq!(nearest("x", []), None);
+    }
+
+    #[test]
+    fn what_is_not_there_is_named_with_what_may_be_meant() {
+        assert_eq!(
+            unknown("partner", "ana", ["bert", "anna"]),
+            "there is no partner `ana`; the nearest is `anna`"
+        );
+        assert!(unknown("campaign", "x", []).contains("no campaign is set up"));
     }
 }

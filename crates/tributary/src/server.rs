@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::Router;
+use axum::{Router, middleware};
 use tokio::net::TcpListener;
 use tributary_store::log::{Log, LogEngine, LogSettings};
 
@@ -17,7 +17,7 @@ use crate::edge::imports::Imports;
 use crate::edge::intake::Intake;
 use crate::edge::rate_limit::RateLimits;
 use crate::edge::refusals::Refusals;
-use crate::edge::{self, Edge};
+use crate::edge::{self, Edge, address};
 use crate::engine::{Engine, runner};
 use crate::settings::{Role, Settings};
 use crate::setup::live::LiveConfiguration;
@@ -191,7 +191,11 @@ fn routes(settings: &Settings, edge: &Arc<Edge>, pages: Pages) -> Router {
     } else {
         edge::operation_routes(edge.clone())
     };
-    if settings.has_role(Role::Api) { router.merge(web::routes(Arc::new(pages))) } else { router }
+    if !settings.has_role(Role::Api) {
+        return router;
+    }
+    let within_limit = middleware::from_fn_with_state(edge.clone(), address::within_limit);
+    router.merge(web::routes(Arc::new(pages)).layer(within_limit))
 }
 
 async fn watch_configuration(configuration: Arc<LiveConfiguration>) {

@@ -278,6 +278,27 @@ fn requests_that_are_wrong_around_the_body_are_refused() {
 }
 
 #[test]
+fn addresses_that_are_too_long_or_no_text_are_refused_in_the_shape_of_an_outcome() {
+    let (installation, server) = started();
+    let http = &server.http;
+    let long = "x".repeat(9_000);
+    for path in
+        ["/v1/explanations?id=", "/v1/explanations/", "/explain/", "/v1/conversions?transaction=", "/?brand="]
+    {
+        http.get(&format!("{path}{long}")).refused(413, "too_large");
+    }
+    for path in ["/c/%ff", "/postback/%ff?value=1", "/v1/imports/%ff", "/v1/imports/%ff/rows"] {
+        let answer = http.get(path).refused(422, "invalid_field");
+        assert!(answer.json()["reason"]["field"].is_string(), "{path}");
+    }
+    http.post("/webhooks/%ff%fe", &[], "{}").refused(422, "invalid_field");
+    // Beyond what the protocol's reader takes at all, it answers by itself.
+    let request = format!("GET /c/anna-summer?sub1={} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(70_000));
+    assert!(http.raw(request.as_bytes()).starts_with("HTTP/1.1 414"));
+    nothing_else_is_stored(&installation, server);
+}
+
+#[test]
 fn of_a_batch_the_good_events_are_stored_and_the_bad_ones_named() {
     let (installation, server) = started();
     let good = |order: &str| format!(r#"{{{CONVERSION},"value":"1.00","transaction_id":"{order}"}}"#);

@@ -220,16 +220,62 @@ fn what_cannot_be_asked_is_refused_with_the_parameter() {
         "/v1/funnel?brand=%2F",
         "/v1/partners?since=1",
         "/v1/explain",
+        "/v1/explanations/%ff%fe",
+        "/v1/explain/a%ff",
+        "/v1/reports/attribution/%ff",
+        "/v1/reports/attribution?campaign=sumer",
     ] {
         let answer = server.http.get(query).refused(422, "invalid_field");
         assert!(answer.json()["reason"]["field"].is_string(), "{query}");
     }
     let long = format!("/v1/explain/{}", "x".repeat(257));
     server.http.get(&long).refused(422, "invalid_field");
-    for page in ["/?brand=a%20b", "/?brand=nobody", "/conversions?limit=x"] {
+    for page in ["/?brand=a%20b", "/?brand=nobody", "/conversions?limit=x", "/explain/%ff"] {
         assert_eq!(server.http.get(page).status, 422, "{page}");
     }
     assert_eq!(server.http.post("/v1/funnel", &[], "{}").status, 405);
+}
+
+#[test]
+fn who_looks_with_a_partner_s_eyes_goes_on_doing_so() {
+    let installation = Installation::set_up();
+    let server = told(&installation);
+    server.conversion("order-2");
+    for route in [
+        "/v1/explanations?id=order-2&",
+        "/v1/explain?id=order-2&",
+        "/v1/explanations/order-2?",
+        "/v1/conversions?",
+    ] {
+        for empty in ["partner=", "partner=%20", "partner=+", "partner"] {
+            let answer = server.http.get(&format!("{route}{empty}")).refused(422, "invalid_field");
+            assert_eq!(answer.json()["reason"]["field"], "partner", "{route}{empty}");
+        }
+    }
+    for route in [
+        "/v1/refusals?",
+        "/v1/reports/attribution?",
+        "/explain/order-2?",
+        "/explain?id=order-2&",
+        "/explain?",
+    ] {
+        let answer = server.http.get(&format!("{route}partner="));
+        assert_eq!(answer.status, 422, "{route}");
+        assert!(answer.body.contains("`partner`") && !answer.body.contains("bert"), "{}", answer.body);
+    }
+    let page = server.http.get("/explain/order-2?partner=anna");
+    assert_eq!(page.status, 200);
+    let ways: Vec<&str> =
+        page.body.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    let ways: Vec<&str> = ways.into_iter().filter(|way| way.contains("/expla")).collect();
+    assert!(ways.len() >= 2, "{}", page.body);
+    assert!(ways.iter().all(|way| way.ends_with("partner=anna")), "{ways:?}");
+    for path in
+        ["/explain/order-2?partner=anna", "/explain/no-such-order?partner=anna", "/explain?partner=anna"]
+    {
+        let page = server.http.get(path).body;
+        assert!(page.contains("<input type=\"hidden\" name=\"partner\" value=\"anna\">"), "{path}: {page}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{Path as UrlPath, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
@@ -24,6 +24,7 @@ use tributary_domain::reason::Reason;
 use tributary_domain::time::Timestamp;
 use tributary_store::log::Way;
 
+use super::address::PathText;
 use super::events::identify;
 use super::intake::source;
 use super::outcome::Outcome;
@@ -318,11 +319,7 @@ fn work(edge: &Arc<Edge>, id: &str, ticket: &Ticket) -> anyhow::Result<Summary> 
 }
 
 /// How an import stands.
-pub async fn status(
-    State(edge): State<Arc<Edge>>,
-    UrlPath(id): UrlPath<String>,
-    headers: HeaderMap,
-) -> Response {
+pub async fn status(State(edge): State<Arc<Edge>>, PathText(id): PathText, headers: HeaderMap) -> Response {
     match owned(&edge, &id, &headers) {
         Ok(ticket) => axum::Json(json!({
             "id": id,
@@ -337,11 +334,7 @@ pub async fn status(
 }
 
 /// The outcomes of its rows, as CSV.
-pub async fn rows(
-    State(edge): State<Arc<Edge>>,
-    UrlPath(id): UrlPath<String>,
-    headers: HeaderMap,
-) -> Response {
+pub async fn rows(State(edge): State<Arc<Edge>>, PathText(id): PathText, headers: HeaderMap) -> Response {
     if let Err(outcome) = owned(&edge, &id, &headers) {
         return outcome.into_response();
     }

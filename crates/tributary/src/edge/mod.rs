@@ -5,6 +5,7 @@
 //! answered with 2xx before it is stored. What is refused leaves a note ([`refusals`]), written elsewhere and later. The edge needs only its configuration snapshot, the keys and the log: it keeps
 //! taking events while the store is down.
 
+pub mod address;
 pub mod clicks;
 pub mod events;
 pub mod health;
@@ -98,13 +99,7 @@ fn operation() -> Router<Arc<Edge>> {
 /// Counts requests by route and status, and refuses oversized request targets.
 async fn count(State(edge): State<Arc<Edge>>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned();
-    let too_long =
-        request.uri().path_and_query().is_some_and(|target| target.as_str().len() > edge.limits.url_bytes);
-    let response = if too_long {
-        let outcome = Outcome {
-            message: Some(format!("the request target is longer than {} bytes", edge.limits.url_bytes)),
-            ..Outcome::rejected(Reason::TooLarge)
-        };
+    let response = if let Some(outcome) = address::too_long(&edge, request.uri()) {
         if let Some(way) = route.as_ref().and_then(|route| way_of(route.as_str())) {
             edge.intake.refusals.tell(&Refused::new(way, now()), &outcome);
         }

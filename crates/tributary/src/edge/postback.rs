@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tributary_adapters::canonical::{
@@ -15,6 +15,7 @@ use tributary_domain::reason::Reason;
 use tributary_domain::time::Timestamp;
 use tributary_store::log::Way;
 
+use super::address::PathText;
 use super::intake::{Sender, source};
 use super::outcome::{Outcome, Status};
 use super::refusals::{Content, Refused};
@@ -23,7 +24,7 @@ use super::{Edge, now};
 /// Receives one postback.
 pub async fn receive(
     State(edge): State<Arc<Edge>>,
-    Path(key): Path<String>,
+    PathText(key): PathText,
     RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use tributary_adapters::canonical::{
@@ -15,6 +15,7 @@ use tributary_domain::time::Timestamp;
 use tributary_store::log::Way;
 use url::Url;
 
+use super::address::PathText;
 use super::intake::Sender;
 use super::outcome::{Outcome, Status};
 use super::refusals::{Content, Refused};
@@ -32,7 +33,7 @@ pub(super) const ROUTE: &str = "/c/{link}";
 /// Follows a link.
 pub async fn follow(
     State(edge): State<Arc<Edge>>,
-    Path(key): Path<String>,
+    PathText(key): PathText,
     RawQuery(query): RawQuery,
     method: Method,
     headers: HeaderMap,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use tributary_adapters::canonical::{DecodingRules, decode, fields_from_json};
 use tributary_domain::configuration::Configuration;
 use tributary_store::log::Way;
 
+use super::address::PathText;
 use super::intake::{Sender, source};
 use super::outcome::Outcome;
 use super::refusals::{Content, Refused};
@@ -18,7 +19,7 @@ use super::{Edge, now};
 /// Receives one webhook.
 pub async fn receive(
     State(edge): State<Arc<Edge>>,
-    Path(key): Path<String>,
+    PathText(key): PathText,
     headers: HeaderMap,
     body: axum::body::Body,
 ) -> Response {

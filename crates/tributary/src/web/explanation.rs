@@ -3,15 +3,15 @@
 use tributary_domain::ids::EventId;
 
 use super::html::Html;
-use super::layout::page;
+use super::layout::page_for;
 use crate::operations::explaining::Explanation;
 
 /// Lines shown per step; the rest is in the JSON.
 const LINES: usize = 200;
 
-/// The page.
+/// The page. What a partner is told is told to `partner`, and so is everything that the page leads on to.
 #[must_use]
-pub fn explanation_page(explanation: &Explanation) -> Html {
+pub fn explanation_page(explanation: &Explanation, partner: Option<&str>) -> Html {
     let mut content = Html::new();
     content.raw("<h1>");
     if is_nothing(explanation) {
@@ -26,7 +26,7 @@ pub fn explanation_page(explanation: &Explanation) -> Html {
     for section in &explanation.sections {
         content.raw("<li><h2>").text(&section.title).raw("</h2><ul>");
         for line in section.lines.iter().take(LINES) {
-            content.raw("<li>").add(&linked(line)).raw("</li>");
+            content.raw("<li>").add(&linked(line, partner)).raw("</li>");
         }
         if section.lines.len() > LINES {
             content.raw("<li>and ").text(section.lines.len() - LINES).raw(" more: see the JSON below.</li>");
@@ -34,21 +34,25 @@ pub fn explanation_page(explanation: &Explanation) -> Html {
         content.raw("</ul></li>");
     }
     content.raw("</ol></section><p class=\"note\">Worked out now from the stored facts by the rules that booked them. <a href=\"/v1/explanations?id=");
-    content.url(&explanation.id).raw("\">The same as JSON</a></p>");
+    content.url(&explanation.id);
+    if let Some(partner) = partner {
+        content.raw("&amp;partner=").url(partner);
+    }
+    content.raw("\">The same as JSON</a></p>");
     let title = if is_nothing(explanation) { "Nothing known" } else { &explanation.what };
-    page(title, &explanation.id, &content)
+    page_for(title, &explanation.id, partner, &content)
 }
 
 /// The page of the search alone.
 #[must_use]
-pub fn search_page() -> Html {
+pub fn search_page(partner: Option<&str>) -> Html {
     let mut content = Html::new();
     content
         .raw("<h1>Explain anything</h1><section class=\"panel pad\"><p>Put an id into the box above: of an event, a click, an order ")
         .raw("or deposit (the sender's transaction number), a commission line or a payout. It answers the whole chain: what ")
         .raw("arrived, whose it is, which touchpoints were considered, how the value was shared, what is owed, and the ")
         .raw("entries in the books. For an id that is not known it says why that may be.</p></section>");
-    page("Explain", "", &content)
+    page_for("Explain", "", partner, &content)
 }
 
 /// Whether nothing is known by the id.
@@ -63,7 +67,7 @@ fn capitalised(text: &str) -> String {
 }
 
 /// A sentence in which event, commission and payout ids are links.
-fn linked(line: &str) -> Html {
+fn linked(line: &str, partner: Option<&str>) -> Html {
     let mut html = Html::new();
     let mut rest = line;
     while let Some(start) = rest.find(is_id_character) {
@@ -77,7 +81,11 @@ fn linked(line: &str) -> Html {
         };
         html.text(before);
         if is_id(word) {
-            html.raw("<a class=\"mono\" href=\"/explain/").url(word).raw("\">").text(word).raw("</a>");
+            html.raw("<a class=\"mono\" href=\"/explain/").url(word);
+            if let Some(partner) = partner {
+                html.raw("?partner=").url(partner);
+            }
+            html.raw("\">").text(word).raw("</a>");
         } else {
             html.text(word);
         }
@@ -114,7 +122,7 @@ mod tests {
 
     #[test]
     fn ids_in_sentences_become_links_and_nothing_else_does() {
-        let html = linked(&format!("from [{EVENT}], in po_0123456789abcdef01234567; not-an-id <b>"));
+        let html = linked(&format!("from [{EVENT}], in po_0123456789abcdef01234567; not-an-id <b>"), None);
         assert!(
             html.as_str()
                 .contains(&format!("[<a class=\"mono\" href=\"/explain/{EVENT}\">{EVENT}</a>], in "))
@@ -126,7 +134,7 @@ mod tests {
 
     #[test]
     fn ids_of_two_halves_are_one_link_and_a_colon_after_an_id_is_none_of_it() {
-        let html = linked(&format!("10:30: {EVENT}: [{EVENT}:{EVENT}] a:{EVENT} ::"));
+        let html = linked(&format!("10:30: {EVENT}: [{EVENT}:{EVENT}] a:{EVENT} ::"), None);
         let halves = EVENT.to_owned() + "%3A" + EVENT;
         for part in [
             format!("10:30: <a class=\"mono\" href=\"/explain/{EVENT}\">{EVENT}</a>: ["),
@@ -148,10 +156,33 @@ mod tests {
             }],
             ..Explanation::default()
         };
-        let html = explanation_page(&explanation);
+        let html = explanation_page(&explanation, None);
         assert!(!html.as_str().contains("<script"));
         assert_eq!(html.as_str().matches("</ol>").count(), 1);
         assert!(html.as_str().contains("Zoë 試"));
+    }
+
+    #[test]
+    fn what_a_partner_is_told_leads_on_to_what_he_may_see_only() {
+        let sections = vec![Section { title: "Arrival".to_owned(), lines: vec![format!("event {EVENT}")] }];
+        let explanation = Explanation {
+            id: "T1".to_owned(),
+            what: "conversion".to_owned(),
+            sections,
+            ..Explanation::default()
+        };
+        let html = explanation_page(&explanation, Some("acme/an&na"));
+        for part in [
+            format!("href=\"/explain/{EVENT}?partner=acme%2Fan%26na\""),
+            "href=\"/v1/explanations?id=T1&amp;partner=acme%2Fan%26na\"".to_owned(),
+            "<input type=\"hidden\" name=\"partner\" value=\"acme/an&amp;na\">".to_owned(),
+        ] {
+            assert!(html.as_str().contains(&part), "{part}: {}", html.as_str());
+        }
+        assert!(search_page(Some("anna")).as_str().contains("name=\"partner\" value=\"anna\""));
+        let operator_s = explanation_page(&explanation, None);
+        assert!(!operator_s.as_str().contains("partner="), "{}", operator_s.as_str());
+        assert!(!operator_s.as_str().contains("name=\"partner\""), "{}", operator_s.as_str());
     }
 
     #[test]
@@ -160,7 +191,7 @@ mod tests {
         let sections = vec![Section { title: "Touchpoints".to_owned(), lines }];
         let explanation =
             Explanation { id: "x".to_owned(), what: "click".to_owned(), sections, ..Explanation::default() };
-        let html = explanation_page(&explanation);
+        let html = explanation_page(&explanation, None);
         assert!(html.as_str().contains("and 7 more"));
     }
 }

@@ -32,6 +32,12 @@ const ICON: &str = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'
 /// A whole page around its content. `searched` stands in the search box.
 #[must_use]
 pub fn page(title: &str, searched: &str, content: &Html) -> Html {
+    page_for(title, searched, None, content)
+}
+
+/// The same, whose search goes on showing what `partner` may see.
+#[must_use]
+pub fn page_for(title: &str, searched: &str, partner: Option<&str>, content: &Html) -> Html {
     let mut html = Html::new();
     html.raw("<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">")
         .raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"robots\" content=\"noindex\">")
@@ -49,7 +55,11 @@ pub fn page(title: &str, searched: &str, content: &Html) -> Html {
         .raw("<input id=\"id\" name=\"id\" type=\"search\" required maxlength=\"256\" autocomplete=\"off\" spellcheck=\"false\" ")
         .raw("placeholder=\"Any id: event, click, order, commission, payout\" value=\"")
         .text(searched)
-        .raw("\"><button>Explain</button></form></div></header><main id=\"main\">")
+        .raw("\">");
+    if let Some(partner) = partner {
+        html.raw("<input type=\"hidden\" name=\"partner\" value=\"").text(partner).raw("\">");
+    }
+    html.raw("<button>Explain</button></form></div></header><main id=\"main\">")
         .add(content)
         .raw("</main><footer><ul><li><a href=\"/v1/funnel\">Funnel (JSON)</a></li><li><a href=\"/v1/partners\">Partners (JSON)</a></li>")
         .raw("<li><a href=\"/v1/balances\">Balances (JSON)</a></li><li><a href=\"/v1/conversions\">Conversions (JSON)</a></li>")

@@ -36,7 +36,7 @@ pub mod words;
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, Path, RawQuery, Request, State};
+use axum::extract::{DefaultBodyLimit, RawQuery, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -55,7 +55,9 @@ use self::figures::Amount;
 use self::overview::{AsOf, Overview, ReadError, at_one_moment};
 use self::remembered::Remembered;
 use self::request::{Parameters, Refused};
+use crate::edge::address::PathText;
 use crate::edge::now;
+use crate::edge::outcome::Outcome;
 use crate::edge::refusals::Refusals;
 use crate::operations::explaining::{ExplainError, Explanation, Sight, Viewer};
 use crate::operations::identity;
@@ -172,6 +174,9 @@ async fn overview(pages: Arc<Pages>, query: Option<String>) -> Result<Arc<Overvi
     }
 }
 
+/// What a question without an id in its path may hold.
+const QUESTION: [&str; 5] = ["id", "partner", "from", "to", "source"];
+
 /// What is to be explained, to whom.
 struct Question {
     about: About,
@@ -188,8 +193,7 @@ impl Question {
     /// The question of an address: the id from its path, or else as a parameter (ids of senders may hold characters that a path cannot);
     /// or a time.
     fn read(path: Option<String>, query: Option<&str>) -> Result<Option<Self>, Refused> {
-        let known: &[&'static str] =
-            if path.is_some() { &["partner"] } else { &["id", "partner", "from", "to", "source"] };
+        let known: &[&'static str] = if path.is_some() { &["partner"] } else { &QUESTION };
         let parameters = Parameters::read(query, known)?;
         let partner = parameters.text("partner").map(str::to_owned);
         if let Some(id) = path.or_else(|| parameters.text("id").map(str::to_owned)) {
@@ -251,10 +255,15 @@ async fn explained(pages: Arc<Pages>, question: Question) -> Result<(StatusCode,
 
 async fn explain_page(
     State(pages): State<Arc<Pages>>,
-    Path(id): Path<String>,
+    id: Result<PathText, Outcome>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    asked_page(pages, Some(id), query).await
+    match id {
+        Ok(PathText(id)) => asked_page(pages, Some(id), query).await,
+        Err(_) => {
+            Refused::parameter("id", "the address is not UTF-8 there once its escapes are decoded").page()
+        }
+    }
 }
 
 async fn explain_asked_page(State(pages): State<Arc<Pages>>, RawQuery(query): RawQuery) -> Response {
@@ -264,17 +273,23 @@ async fn explain_asked_page(State(pages): State<Arc<Pages>>, RawQuery(query): Ra
 async fn asked_page(pages: Arc<Pages>, id: Option<String>, query: Option<String>) -> Response {
     let question = match Question::read(id, query.as_deref()) {
         Ok(Some(question)) => question,
-        Ok(None) => return explanation::search_page().into_response(),
+        Ok(None) => {
+            // Who looks with a partner's eyes goes on doing so.
+            let partner = Parameters::read(query.as_deref(), &QUESTION);
+            let partner = partner.as_ref().ok().and_then(|parameters| parameters.text("partner"));
+            return explanation::search_page(partner).into_response();
+        }
         Err(refused) => return refused.page(),
     };
+    let partner = question.partner.clone();
     explained(pages, question).await.map_or_else(Refused::page, |(status, explanation)| {
-        (status, explanation::explanation_page(&explanation)).into_response()
+        (status, explanation::explanation_page(&explanation, partner.as_deref())).into_response()
     })
 }
 
 async fn explain_json(
     State(pages): State<Arc<Pages>>,
-    Path(id): Path<String>,
+    PathText(id): PathText,
     RawQuery(query): RawQuery,
 ) -> Response {
     asked_json(pages, Some(id), query).await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -16,6 +16,8 @@ use super::Pages;
 use super::attribution::{Choices, attribution_page, nothing_set_up_page};
 use super::overview::{AsOf, ReadError, at_one_moment};
 use super::request::{Parameters, Refused};
+use crate::edge::address::PathText;
+use crate::nearest::unknown;
 use crate::operations::attribution_report::question::models;
 use crate::operations::attribution_report::tables::{Table, tables};
 use crate::operations::attribution_report::{
@@ -75,6 +77,13 @@ impl Asked {
         let currency = self.currency.unwrap_or(versions.latest().currency);
         let models = models(configuration, &brand, &self.models)
             .map_err(|error| Refused::parameter("models", error))?;
+        if let Some(campaign) = &self.campaign
+            && !configuration.campaigns.contains_key(&(brand.clone(), campaign.clone()))
+        {
+            let of_brand = configuration.campaigns.keys().filter(|(known, _)| *known == brand);
+            let message = unknown("campaign", campaign.as_str(), of_brand.map(|(_, key)| key.as_str()));
+            return Err(Refused::parameter("campaign", message));
+        }
         let mut question = Question::about(brand, currency);
         question.days = self.days;
         question.goal = self.goal;
@@ -118,7 +127,7 @@ pub(super) async fn attribution_json(State(pages): State<Arc<Pages>>, RawQuery(q
 /// `GET /v1/reports/attribution/{table}.csv`: one table of the report as a file.
 pub(super) async fn attribution_csv(
     State(pages): State<Arc<Pages>>,
-    Path(file): Path<String>,
+    PathText(file): PathText,
     RawQuery(query): RawQuery,
 ) -> Response {
     match reported(pages, query).await {

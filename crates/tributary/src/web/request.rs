@@ -87,12 +87,16 @@ fn log(error: &ReadError) {
     tracing::error!(%error, "a page could not be read");
 }
 
+/// Parameters that say for whose eyes an answer is.
+const RESTRICTING: [&str; 1] = ["partner"];
+
 /// The parameters of a query.
 #[derive(Debug, Default)]
 pub(super) struct Parameters(BTreeMap<String, String>);
 
 impl Parameters {
-    /// Reads a query that may hold `known` names, each once. An empty value counts as not given.
+    /// Reads a query that may hold `known` names, each once. An empty value counts as not given, save of [`RESTRICTING`] names: who forgot
+    /// to fill one in would be shown more than he asked for.
     pub(super) fn read(query: Option<&str>, known: &[&'static str]) -> Result<Self, Refused> {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
@@ -104,6 +108,11 @@ impl Parameters {
             if parameters.insert(name.to_string(), value.trim().to_owned()).is_some() {
                 return Err(Refused::parameter(&name, "it is given twice"));
             }
+        }
+        if let Some(name) =
+            RESTRICTING.into_iter().find(|name| parameters.get(*name).is_some_and(String::is_empty))
+        {
+            return Err(Refused::parameter(name, "it is empty; name one, or leave the parameter out"));
         }
         parameters.retain(|_, value| !value.is_empty());
         Ok(Self(parameters))
@@ -133,6 +142,14 @@ mod tests {
         let refused = Parameters::read(Some("transactoin=1"), &["transaction", "brand"]).unwrap_err();
         assert!(format!("{refused:?}").contains("`transaction`"));
         assert!(Parameters::read(Some("brand=a&brand=b"), &["brand"]).is_err());
+    }
+
+    #[test]
+    fn an_empty_partner_is_refused_instead_of_shown_everything() {
+        for query in ["id=T1&partner=", "partner=%20", "partner=+", "partner", "partner=%C2%A0&id=T1"] {
+            let refused = Parameters::read(Some(query), &["id", "partner"]).unwrap_err();
+            assert!(matches!(&refused, Refused::Parameter { name, .. } if name == "partner"), "{refused:?}");
+        }
     }
 
     #[test]
