@@ -6,6 +6,7 @@ use tributary_domain::time::Timestamp;
 
 use super::fields::{Fields, text_of};
 use super::kinds::{self, Body, Context, Kind};
+use super::nesting::{DEEPEST, too_deep};
 use super::problem::{Place, Problem, SetupError};
 
 /// Looks up an environment variable for `env:NAME` secrets.
@@ -145,6 +146,10 @@ fn only_brand(files: &[(Place, Value)], stored: &[BrandKey]) -> Option<BrandKey>
 
 fn parse(file: &SetupFile) -> Result<Value, Problem> {
     let place = Place::file(&file.name);
+    if let Some(line) = too_deep(&file.text) {
+        let message = format!("line {line}: brackets are nested more than {DEEPEST} deep");
+        return Err(place.problem(message, "close the brackets; a set-up needs a handful of levels"));
+    }
     let syntax =
         |message: String| place.problem(message.trim_end().to_owned(), "correct the syntax at that place");
     if file.name.to_lowercase().ends_with(".toml") {

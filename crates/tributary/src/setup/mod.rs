@@ -15,6 +15,7 @@ mod fields;
 mod kinds;
 mod laying;
 pub mod live;
+mod nesting;
 mod problem;
 mod stored;
 mod validate;

@@ -435,3 +435,17 @@ fn circles_of_recruiting_are_refused() {
     assert!(message.contains("bob -> cy -> bob") && message.contains("cy -> bob -> cy"), "{message}");
     assert!(!message.contains("partners[0]"), "{message}");
 }
+
+#[test]
+fn deep_nesting_is_refused_before_it_costs_time() {
+    for (name, text) in [
+        ("deep.yaml", "{a: ".repeat(100_000)),
+        ("deep.json", "[".repeat(400_000)),
+        ("deep.toml", format!("a = {}", "[".repeat(100_000))),
+    ] {
+        let started = std::time::Instant::now();
+        let message = read(name, &text).unwrap_err().to_string();
+        assert!(message.contains("line 1: brackets are nested more than 64 deep"), "{message}");
+        assert!(started.elapsed() < std::time::Duration::from_secs(2), "{name}: {:?}", started.elapsed());
+    }
+}
