@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::opened::Opened;
 use super::{Failure, OutputArgs, SettingsArgs, print_json, print_line};
+use crate::operations::settled::settled_snapshot;
 use crate::operations::state_hash::state_hash;
 use crate::operations::verify::verify;
 
@@ -18,14 +19,18 @@ pub struct VerifyArgs {
     pub settings: SettingsArgs,
 }
 
-/// Runs `verify`. Works while a server runs: it audits what the engine has taken into account.
+/// Runs `verify`. Works while a server runs: it audits one moment, with what the engine has taken into account by then.
 ///
 /// # Errors
-/// With the first fault when a law is broken.
+/// With the first fault when a law is broken; or when clusters wait to be settled, because then nothing can be said.
 pub fn run(args: &VerifyArgs) -> Result<(), Failure> {
     let opened = Opened::open(&args.settings)?;
-    let report = verify(opened.log.as_ref(), opened.state.as_ref(), &opened.configuration.current())
-        .map_err(Failure::new)?;
+    let moment = settled_snapshot(opened.state.as_ref())?;
+    let configuration = opened.configuration.current();
+    if opened.set_up.configuration_revision()? != configuration.revision {
+        return Err(Failure::new("the set-up was changed while the audit began").hint("run it again"));
+    }
+    let report = verify(opened.log.as_ref(), moment.as_ref(), &configuration).map_err(Failure::new)?;
     if args.output.is_json() {
         print_json(&report)?;
     } else {

@@ -9,6 +9,7 @@ pub mod payout;
 pub mod reconcile;
 pub mod replay;
 pub mod report;
+pub mod settled;
 pub mod state_hash;
 pub mod training;
 pub mod verify;
