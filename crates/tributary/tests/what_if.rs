@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 
 use harness::facts::world;
 use harness::house::{Ground, House};
-use harness::{Installation, SET_UP};
+use harness::sender::{purchase, tell};
+use harness::{Done, Installation, SET_UP, timestamp_ago};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tributary::operations::what_if::{Grouping, Sums, WhatIfReport, what_if};
@@ -206,4 +207,100 @@ fn replay_equals_beside_a_server_that_takes_events() {
         }
     });
     installation.replay_equals();
+}
+
+/// A file that says how partners are paid, and leaves out what else the plan said.
+const DOUBLE: &str = "plans: [{key: share, brand: acme, rules: [{goal: purchase, pays: \"20%\"}]}]";
+
+#[test]
+fn a_what_if_is_promoted_by_one_of_many_and_keeps_what_was_decided_on() {
+    let installation = sold(Ground::Sqlite);
+    let file = installation.file("double.yaml", DOUBLE);
+    let report =
+        installation.json(&["replay", "--with", file.to_str().unwrap(), "--diff", "--save", "double"]);
+    assert_eq!(report["totals"][0]["difference"], "10.00", "{report:#}");
+    let changed = report["set_up_changes"]["entities"][0].clone();
+    assert_eq!((&changed["key"], &changed["change"]), (&json!("share"), &json!("changed")), "{report:#}");
+    let fields = changed["fields"].as_array().unwrap();
+    assert!(
+        fields.iter().any(|field| field["before"] == "registration" && field["after"] == ""),
+        "{fields:?}"
+    );
+
+    // Nothing has happened since that date, so the report that is made for it moves no money.
+    let promote = ["what-if", "promote", "double", "--from", "2027-01-01"];
+    let ended: Vec<Done> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..4).map(|_| scope.spawn(|| installation.run(&promote))).collect();
+        running.into_iter().map(|command| command.join().unwrap()).collect()
+    });
+    assert_eq!(ended.iter().filter(|done| done.code == 0).count(), 1, "{ended:?}");
+    let refused = ended.iter().filter(|done| done.code != 0);
+    assert!(refused.clone().all(|done| done.code == 1 && done.stderr.contains("was promoted")), "{ended:?}");
+    let kept = installation.json(&["what-if", "list"]);
+    assert_eq!(kept[0]["totals"], report["totals"], "{kept:#}");
+    assert_eq!(kept[0]["promoted_from"], "2027-01-01T00:00:00Z");
+    let shown = installation.json(&["what-if", "show", "double"]);
+    assert_eq!(shown["report"]["totals"], report["totals"]);
+    assert_eq!(shown["promotion_report"]["conversions_changed"], 0, "{shown:#}");
+}
+
+#[test]
+fn keys_that_nobody_has_are_refused_with_the_nearest() {
+    let installation = sold(Ground::Sqlite);
+    let text = format!("{DOUBLE}\npartners: [{{key: dora, brand: acme, kind: creator}}]");
+    let file = installation.file("double.yaml", text);
+    let listed = ["replay", "--with", file.to_str().unwrap(), "--conversions"];
+    for (arguments, says) in [
+        (
+            [&listed[..], &["--partner", "ann"]].concat(),
+            "--partner: there is no partner `ann`; the nearest is `anna`",
+        ),
+        (
+            [&listed[..], &["--campaign", "evn"]].concat(),
+            "--campaign: there is no campaign `evn`; the nearest is `even`",
+        ),
+        (
+            vec!["report", "attribution", "--campaign", "sumer"],
+            "there is no campaign `sumer`; the nearest is `summer`",
+        ),
+    ] {
+        let done = installation.run(&arguments);
+        assert!(done.code == 2 && done.stderr.contains(says) && done.stdout.is_empty(), "{done:?}");
+    }
+    let of_the_file = installation.json(&[&listed[..], &["--partner", "dora"]].concat());
+    assert_eq!(of_the_file["listed"], json!([]));
+}
+
+#[test]
+fn an_audit_before_everything_is_settled_says_so_and_names_no_fault() {
+    for ground in [Ground::Sqlite, Ground::Postgres] {
+        let installation = sold(ground);
+        installation.verify();
+        installation
+            .apply(&DOUBLE.replace("brand: acme,", "brand: acme, effective_from: \"2026-01-01T00:00:00Z\","));
+        let early = installation.run(&["verify"]);
+        assert_eq!(early.code, 1, "{early:?}");
+        assert!(
+            early.stderr.contains("wait to be settled again") && early.stderr.contains("serve"),
+            "{early:?}"
+        );
+        assert!(!format!("{early:?}").contains("booked otherwise"), "{early:?}");
+        let server = installation.serve();
+        server.settled();
+        installation.verify();
+        // Beside an engine at work it audits one moment.
+        std::thread::scope(|scope| {
+            let orders = scope.spawn(|| {
+                for number in 0..300 {
+                    let at = timestamp_ago(600 - number);
+                    tell(&server.http, &purchase(&format!("busy-{number}"), "10.00", "c-1", &at));
+                }
+            });
+            while !orders.is_finished() {
+                installation.verify();
+            }
+        });
+        server.settled();
+        installation.verify();
+    }
 }

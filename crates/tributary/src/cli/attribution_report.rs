@@ -6,7 +6,7 @@ use clap::Args;
 use tributary_domain::ids::{CampaignKey, Goal};
 
 use super::report::{ReportScope, open};
-use super::{Failure, print_json, print_line};
+use super::{Failure, choosing, print_json, print_line};
 use crate::operations::attribution_report::credit::{CreditRow, SideBySide};
 use crate::operations::attribution_report::question::models;
 use crate::operations::attribution_report::tables::{Table, tables, write_csv};
@@ -58,6 +58,11 @@ pub(super) fn run(args: &AttributionArgs) -> Result<(), Failure> {
     let days = Days::parse(args.from.as_deref(), args.to.as_deref()).map_err(Failure::usage)?;
     let (opened, brand, currency) = open(args.wait, &args.scope)?;
     let configuration = opened.configuration.current();
+    if let Some(campaign) = &args.campaign {
+        let of_brand = configuration.campaigns.keys().filter(|(known, _)| *known == brand);
+        let keys = of_brand.map(|(_, key)| key.as_str());
+        choosing::must_be_known("--campaign", "campaign", campaign.as_str(), keys)?;
+    }
     let mut question = Question::about(brand, currency);
     question.models = models(&configuration, &question.brand, &args.model)
         .map_err(|error| Failure::usage(format!("--model: {error}")))?;

@@ -9,6 +9,7 @@ use tributary_domain::time::Timestamp;
 
 use super::Failure;
 use crate::edge::intake::source;
+use crate::nearest::unknown;
 
 /// The brand that was named, else the only one there is.
 ///
@@ -55,6 +56,22 @@ pub(super) fn column_map(path: Option<&Path>) -> Result<(ColumnMap, String), Fai
     let map =
         ColumnMap::parse(&text).map_err(|refusal| Failure::new(format!("{}: {refusal}", path.display())))?;
     Ok((map, text))
+}
+
+/// Refuses the key of something that is not there, with the nearest one that is.
+///
+/// # Errors
+/// Then.
+pub(super) fn must_be_known<'k>(
+    flag: &str,
+    what: &str,
+    key: &str,
+    known: impl Iterator<Item = &'k str> + Clone,
+) -> Result<(), Failure> {
+    if known.clone().any(|each| each == key) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{flag}: {}", unknown(what, key, known))))
 }
 
 /// The text of a file that the user named.

@@ -14,7 +14,7 @@ use super::{Failure, OutputArgs, SettingsArgs, choosing, now, print_json, print_
 use crate::operations::replay::{Rebuilt, Sources, rebuild};
 use crate::operations::what_if::{Saved, SavedWhatIfs, Selection, WhatIfReport, what_if};
 use crate::setup::live::{built, opened};
-use crate::setup::{Document, Laid, SetupFile, Since, lay_over};
+use crate::setup::{Document, Kind, Laid, SetupFile, Since, lay_over};
 
 /// Arguments of `replay`.
 #[derive(Args, Debug)]
@@ -75,6 +75,22 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     if args.with.is_empty() { run_rebuild(args, &installation) } else { run_with(args, &installation) }
 }
 
+impl ReplayArgs {
+    /// Refuses keys that neither the stored set-up nor the files have.
+    fn selects_what_is_there(&self, laid: &Laid) -> Result<(), Failure> {
+        let keys = |kind: Kind| {
+            laid.rows.iter().filter(move |row| row.kind == kind.name()).map(|row| row.key.as_str())
+        };
+        if let Some(partner) = &self.partner {
+            choosing::must_be_known("--partner", "partner", partner.as_str(), keys(Kind::Partner))?;
+        }
+        if let Some(campaign) = &self.campaign {
+            choosing::must_be_known("--campaign", "campaign", campaign.as_str(), keys(Kind::Campaign))?;
+        }
+        Ok(())
+    }
+}
+
 fn run_rebuild(args: &ReplayArgs, installation: &Opened) -> Result<(), Failure> {
     let bar = progress(installation.state.checkpoint()?.0, "records")?;
     let scratch = scratch_directory(&installation.settings.data_dir)?;
@@ -130,6 +146,7 @@ fn run_with(args: &ReplayArgs, installation: &Opened) -> Result<(), Failure> {
     let files = args.with.iter().map(|path| file(path)).collect::<Result<Vec<_>, _>>()?;
     let since = args.from.map_or(Since::Always, Since::From);
     let laid = laid_over(installation, &files, since)?;
+    args.selects_what_is_there(&laid)?;
     let selection = args.conversions.then(|| Selection {
         partner: args.partner.clone(),
         campaign: args.campaign.clone(),
@@ -151,9 +168,10 @@ fn run_with(args: &ReplayArgs, installation: &Opened) -> Result<(), Failure> {
             report: report.to_json(true),
             promoted_at: None,
             promoted_from: None,
+            promotion_report: None,
         })?;
     }
-    print(&report, &laid.sources_left, args.conversions, args.diff, args.output.is_json())?;
+    print(&report, &laid, args.conversions, args.diff, args.output.is_json())?;
     if let Some(name) = args.save.as_ref().filter(|_| !args.output.is_json()) {
         print_line(format!("kept as `{name}`: tributary what-if promote {name} --from DATE"))?;
     }

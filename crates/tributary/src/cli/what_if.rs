@@ -153,15 +153,21 @@ fn show(named: &Named) -> Result<(), Failure> {
     if named.common.output.is_json() {
         let mut document = summary(&saved);
         document["report"] = saved.report;
+        document["promotion_report"] = saved.promotion_report.into();
         return print_json(&document);
     }
     print_summary(&saved)?;
-    print_line(serde_json::to_string_pretty(&saved.report).map_err(Failure::new)?)
+    print_line(serde_json::to_string_pretty(&saved.report).map_err(Failure::new)?)?;
+    let Some(promotion) = &saved.promotion_report else { return Ok(()) };
+    print_line("when it was promoted:")?;
+    print_line(serde_json::to_string_pretty(promotion).map_err(Failure::new)?)
 }
 
 fn promote(args: &Promote) -> Result<(), Failure> {
     let common = &args.what_if.common;
     let kept = kept(common)?;
+    // Until it is written that it was promoted, nobody else promotes.
+    let _alone = kept.alone()?;
     let mut saved = kept.find(&args.what_if.name)?;
     if let Some(at) = &saved.promoted_at {
         return Err(Failure::new(format!("what-if `{}` was promoted at {at}", saved.name))
@@ -178,12 +184,10 @@ fn promote(args: &Promote) -> Result<(), Failure> {
     store(installation.set_up.as_ref(), &keyring, &laid.changes, at)?;
     saved.promoted_at = Some(at.to_string());
     saved.promoted_from = Some(args.from.to_string());
-    saved.report = report.to_json(true);
+    // The report that the decision rests on stays beside it.
+    saved.promotion_report = Some(report.to_json(true));
     kept.write(&saved)?;
-    if !common.output.is_json() {
-        print_line(&laid.changes)?;
-    }
-    print(&report, &laid.sources_left, false, true, common.output.is_json())
+    print(&report, &laid, false, true, common.output.is_json())
 }
 
 /// What was paid is not changed behind anybody's back.

@@ -6,14 +6,15 @@ use std::path::Path;
 use super::{Failure, print_json, print_line};
 use crate::operations::payout::cell;
 use crate::operations::what_if::{ChangedConversion, Grouping, Row, WhatIfReport};
+use crate::setup::Laid;
 
-/// Prints the report: the money, and the conversions if they were asked for.
+/// Prints what the files change of the set-up, and the report: the money, and the conversions if they were asked for.
 ///
 /// # Errors
 /// When standard output cannot be written.
 pub(super) fn print(
     report: &WhatIfReport,
-    sources_left: &[String],
+    laid: &Laid,
     conversions: bool,
     changed_only: bool,
     json: bool,
@@ -21,7 +22,8 @@ pub(super) fn print(
     if json {
         let mut document = report.to_json(changed_only);
         if let Some(fields) = document.as_object_mut() {
-            fields.insert("sources_left".to_owned(), sources_left.into());
+            fields.insert("sources_left".to_owned(), laid.sources_left.clone().into());
+            fields.insert("set_up_changes".to_owned(), laid.stated.to_json());
             if conversions {
                 let listed: Vec<_> = report.listed().collect();
                 fields.insert("listed".to_owned(), serde_json::to_value(listed).map_err(Failure::new)?);
@@ -29,11 +31,12 @@ pub(super) fn print(
         }
         return print_json(&document);
     }
+    print_line(&laid.stated)?;
     print_line(format!(
         "{} conversions examined; the money of {} changes, {} change without moving money",
         report.conversions, report.changed, report.changed_otherwise
     ))?;
-    for source in sources_left {
+    for source in &laid.sources_left {
         print_line(format!("source `{source}` is left as it is: it decided what was taken in"))?;
     }
     if report.waiting > 0 {

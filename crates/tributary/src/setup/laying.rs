@@ -27,6 +27,8 @@ pub struct Laid {
     pub rows: Vec<StoredEntity>,
     /// What laying it changes; to be stored when it is promoted.
     pub changes: ChangeSet,
+    /// What it changes of what is in force, in words that `apply --dry-run` uses: also what the document leaves out, and so sets back to its default.
+    pub stated: ChangeSet,
     /// Sources that the document would change. They are left as they are: they decided what was taken in, and history holds only that.
     pub sources_left: Vec<String>,
 }
@@ -52,6 +54,7 @@ pub fn lay_over(
         }
         kind != Kind::Source
     });
+    let stated = plan(existing, &document, now);
     let mut rows = existing.to_vec();
     match since {
         Since::Always => {
@@ -83,5 +86,10 @@ pub fn lay_over(
         rows.retain(|old| !same(old));
         rows.push(row.clone());
     }
-    Ok(Laid { rows, changes, sources_left })
+    // What cannot be applied to the versions that are stored may still be laid over them for all time.
+    let stated = match since {
+        Since::Always => stated.unwrap_or_else(|_| changes.clone()),
+        Since::From(_) => changes.clone(),
+    };
+    Ok(Laid { rows, changes, stated, sources_left })
 }

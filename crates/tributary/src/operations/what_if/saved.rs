@@ -2,6 +2,7 @@
 //!
 //! The set-up files are sealed, since they may hold secrets of sources. Nothing else in them is secret: sums, no persons.
 
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,9 @@ pub struct Saved {
     pub promoted_at: Option<String>,
     /// From when on it was promoted.
     pub promoted_from: Option<String>,
+    /// The report for that date, made when it was promoted.
+    #[serde(default)]
+    pub promotion_report: Option<serde_json::Value>,
 }
 
 impl Saved {
@@ -135,11 +139,27 @@ impl SavedWhatIfs {
         read(&path)
     }
 
+    /// Waits until no other command changes kept what-ifs; none does until the file is dropped. A command that was killed keeps nobody
+    /// waiting: the system gives the lock back.
+    ///
+    /// # Errors
+    /// When the lock cannot be had.
+    pub fn alone(&self) -> anyhow::Result<File> {
+        let path = self.directory.join("lock");
+        let cannot = || format!("cannot lock {}", path.display());
+        std::fs::create_dir_all(&self.directory).with_context(cannot)?;
+        let file =
+            File::options().create(true).truncate(false).write(true).open(&path).with_context(cannot)?;
+        file.lock().with_context(cannot)?;
+        Ok(file)
+    }
+
     /// Keeps one under a new name.
     ///
     /// # Errors
     /// When the name is taken, or the file cannot be written.
     pub fn add(&self, saved: &Saved) -> anyhow::Result<()> {
+        let _alone = self.alone()?;
         self.must_be_free(&saved.name)?;
         self.write(saved)
     }
@@ -165,7 +185,7 @@ impl SavedWhatIfs {
         let cannot = || format!("cannot write {}", path.display());
         std::fs::create_dir_all(&self.directory).with_context(cannot)?;
         let unfinished = path.with_extension("unfinished");
-        let mut file = std::fs::File::create(&unfinished).with_context(cannot)?;
+        let mut file = File::create(&unfinished).with_context(cannot)?;
         file.write_all(serde_json::to_string_pretty(saved)?.as_bytes()).with_context(cannot)?;
         file.sync_all().with_context(cannot)?;
         std::fs::rename(&unfinished, &path).with_context(cannot)
@@ -177,6 +197,7 @@ impl SavedWhatIfs {
     /// When there is none of that name.
     pub fn discard(&self, name: &str) -> anyhow::Result<()> {
         self.find(name)?;
+        let _alone = self.alone()?;
         let path = self.path(name)?;
         std::fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
     }

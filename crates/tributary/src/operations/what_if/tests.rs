@@ -171,6 +171,7 @@ fn a_kept_what_if_is_found_opened_and_discarded_and_its_files_are_sealed() {
         report: serde_json::json!({}),
         promoted_at: None,
         promoted_from: None,
+        promotion_report: None,
     };
     kept.add(&saved).unwrap();
     assert!(kept.add(&saved).unwrap_err().to_string().contains("already"));
