@@ -1,10 +1,10 @@
 //! Finding the people inside one cluster.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::groups::Groups;
 use super::guards::{Guards, is_placeholder};
-use super::identifiers::Identifiers;
+use super::identifiers::{Identifiers, Known};
 use crate::fact::Fact;
 use crate::ids::EventId;
 use crate::reason::Reason;
@@ -162,14 +162,11 @@ fn join_by_evidence(identifiers: &Identifiers<'_>, groups: &mut Groups) {
     }
 }
 
-/// A fact whose only joining identifiers are shared by several customers (within the bound) goes to the customer who
-/// identified himself next on one of them, else to the last one before. Answers which fact each of them follows.
-fn assign_shared_devices(
-    identifiers: &Identifiers<'_>,
-    groups: &mut Groups,
-    persons: &mut [Option<usize>],
-) -> HashMap<usize, usize> {
-    let mut uses: HashMap<usize, Vec<(usize, usize)>> = HashMap::new();
+/// Of each shared identifier: the facts on it that name a customer, with that customer, in order of time.
+type Uses = HashMap<usize, Vec<(usize, usize)>>;
+
+fn uses_of_shared(identifiers: &Identifiers<'_>) -> Uses {
+    let mut uses = Uses::new();
     for (fact, present) in identifiers.of_facts.iter().enumerate() {
         let Some(customer) = identifiers.joining_customer(present.customer) else { continue };
         for identifier in present.all().into_iter().flatten() {
@@ -178,23 +175,70 @@ fn assign_shared_devices(
             }
         }
     }
-    let mut following = HashMap::new();
-    for (fact, present) in
-        identifiers.of_facts.iter().enumerate().filter(|(_, present)| present.customer.is_none())
+    uses
+}
+
+/// The customer who identified himself next on a shared identifier of this fact, else the last one before, with the fact that says so.
+fn next_or_previous(identifiers: &Identifiers<'_>, uses: &Uses, fact: usize) -> Option<(usize, usize)> {
+    let (mut next, mut previous) = (None, None);
+    for identified in
+        identifiers.of_facts[fact].all().into_iter().flatten().filter_map(|place| uses.get(&place))
     {
-        if persons[fact].is_some() {
+        let after = identified.partition_point(|(other, _)| *other < fact);
+        next = [next, identified.get(after).copied()].into_iter().flatten().min();
+        previous = previous.max(after.checked_sub(1).and_then(|before| identified.get(before).copied()));
+    }
+    next.or(previous)
+}
+
+/// An anonymous fact on an identifier that several customers share (within the bound) goes to the customer who identified himself next on
+/// it, else to the last one before. So does everything that nobody else is named in: a click has an id of its own, which says nothing about
+/// whose it is. Answers which fact each of them follows.
+fn assign_shared_devices(
+    identifiers: &Identifiers<'_>,
+    groups: &mut Groups,
+    persons: &mut [Option<usize>],
+) -> HashMap<usize, usize> {
+    let uses = uses_of_shared(identifiers);
+    let mut following = HashMap::new();
+    if uses.is_empty() {
+        return following;
+    }
+    let names_somebody = |place: &usize| {
+        identifiers.joining(Some(*place)).is_some()
+            && matches!(identifiers.known[*place], Known::Customer(_) | Known::Email(_))
+    };
+    let named: HashSet<usize> =
+        (0..identifiers.known.len()).filter(names_somebody).map(|place| groups.root(place)).collect();
+    // What each group of facts that name nobody follows: the customers that its facts lead to.
+    let mut led_to: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    let mut followed = Vec::new();
+    for (fact, person) in persons.iter().enumerate() {
+        let anonymous = identifiers.of_facts[fact].customer.is_none();
+        if !anonymous || person.is_some_and(|group| named.contains(&group)) {
             continue;
         }
-        let (mut next, mut previous) = (None, None);
-        for identified in present.all().into_iter().flatten().filter_map(|place| uses.get(&place)) {
-            let after = identified.partition_point(|(other, _)| *other < fact);
-            next = [next, identified.get(after).copied()].into_iter().flatten().min();
-            previous = previous.max(after.checked_sub(1).and_then(|before| identified.get(before).copied()));
+        let Some((other, customer)) = next_or_previous(identifiers, &uses, fact) else { continue };
+        let customer = groups.root(customer);
+        if let Some(group) = *person {
+            if groups.are_apart(group, customer) {
+                continue;
+            }
+            led_to.entry(group).or_default().insert(customer);
         }
-        if let Some((followed, customer)) = next.or(previous) {
-            persons[fact] = Some(groups.root(customer));
-            following.insert(fact, followed);
+        followed.push((fact, customer));
+        following.insert(fact, other);
+    }
+    for (group, customers) in led_to {
+        if let [customer] = Vec::from_iter(customers)[..] {
+            groups.union_unless_both_are_customers(customer, group);
         }
+    }
+    for (fact, customer) in followed {
+        persons[fact] = Some(customer);
+    }
+    for person in persons.iter_mut() {
+        *person = person.map(|group| groups.root(group));
     }
     following
 }

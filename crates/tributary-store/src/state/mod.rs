@@ -8,13 +8,15 @@
 //!   returns it survives the end of the process, however sudden. A loss of power may take back the last commits, whole ones and only
 //!   from the end: the place in the log goes back with them, and the log, which lost nothing, gives them again.
 //!   [`ConfigurationStore::save_configuration`] is in no log, so what it saved survives a loss of power too.
+//!   A scratch store for a rebuild shows nothing before [`StateWriter::flush`], and is worth nothing after a failure.
 //! * **Readers** ([`StateReader`]) run beside the writer, never wait for it, and see whole commits.
 //! * **No decisions.** The store keeps what it is given. What a fact leads to is decided in `tributary-domain`; what changed is
 //!   decided in the engine.
 //! * Both engines (SQLite, PostgreSQL) pass the same suite (`crate::suite::state`).
 //!
 //! # Adding something that is stored
-//! Type here, a column or table in both migrations (same number, same name), both engines, a case in the suite.
+//! Type here, a column or table in both migrations (same number, same name), both engines, a case in the suite; where a step of the engine looks
+//! it up, a line in its `engine/view.rs`, which lays a commit that is not written yet over the store.
 
 pub mod postgres;
 pub mod sqlite;

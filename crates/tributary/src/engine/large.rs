@@ -6,6 +6,7 @@
 //! never that something waits.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use tributary_domain::ids::EventId;
 use tributary_domain::reason::Reason;
@@ -108,6 +109,8 @@ pub struct Work {
     pub facts_settled: u64,
     /// Facts of the largest cluster that was settled.
     pub largest_cluster: usize,
+    /// How long loading and settling took.
+    pub settling: Duration,
     /// Arriving events with an identifier that joins nobody, by reason code.
     pub guarded: BTreeMap<&'static str, u64>,
 }
@@ -128,6 +131,7 @@ impl Work {
     pub(super) fn add(&mut self, other: Self) {
         self.facts_settled += other.facts_settled;
         self.largest_cluster = self.largest_cluster.max(other.largest_cluster);
+        self.settling += other.settling;
         for (reason, events) in other.guarded {
             *self.guarded.entry(reason).or_insert(0) += events;
         }

@@ -8,8 +8,8 @@
 //! log records -> Batch -> clusters::assign -> load -> settle -> difference -> Books, Rollups -> Commit
 //! ```
 //!
-//! While more is waiting, steps overlap: one commit is written while the next is drawn up and the batch after that is read and decoded. What the next
-//! one must know of the commit that is not written yet, it sees through [`view`].
+//! While more is waiting, steps overlap: the next one looks up and settles, seeing through [`view`] the commit that is not written yet; then that commit
+//! is written while the next is drawn up and the batch after it is read and decoded.
 
 mod batch;
 pub mod books;
@@ -93,11 +93,25 @@ pub struct Engine {
     due: Option<Due>,
     /// What follows after that, read and decoded meanwhile.
     ahead: Option<Batch>,
+    /// Commits in a row that were drawn up while another was written.
+    drawn_ahead: usize,
     large: LargeClusters,
     spares_large: bool,
     /// The log was read to its end: the queue's turn.
     queue_is_next: bool,
     work: Work,
+}
+
+/// Steps in a row that draw up the next commit while they write. Then one writes alone, and the queue has its turn also when the log never ends.
+const MOST_AHEAD: usize = 15;
+
+/// The next step's plan, made before the commit before it is written.
+struct Ahead {
+    plan: Plan,
+    /// The last record that it takes into account.
+    reached: Sequence,
+    records: usize,
+    more: bool,
 }
 
 /// A commit that is ready to be written.
@@ -132,6 +146,7 @@ impl Engine {
             heads: None,
             due: None,
             ahead: None,
+            drawn_ahead: 0,
             large: LargeClusters::default(),
             spares_large: false,
             queue_is_next: false,
@@ -272,36 +287,89 @@ impl Engine {
 
     /// Writes a commit; while more is waiting, the next one is drawn up at the same time.
     fn write(&mut self, configuration: &Configuration, due: Due) -> Result<(), EngineError> {
-        let reached = due.commit.checkpoint;
-        let next = if due.more && can_wait(&due.commit) {
-            let next = self.next_batch(reached, configuration)?;
-            Some(next).filter(|next| !next.arrivals.is_empty() && !next.concerns_payouts())
-        } else {
-            None
+        let next = match self.look_ahead(configuration, &due) {
+            Some(ahead) => self.write_beside(configuration, &due, ahead)?,
+            None => {
+                self.state.commit(&due.commit)?;
+                None
+            }
         };
-        if let Some(batch) = next {
-            let (base, records, more) = self.base(configuration, &batch);
-            let follows = batch.reached;
-            let mut view = View::after(self.state.as_mut(), &due.commit, &due.contents);
-            let heads = due.heads.clone();
-            let plan =
-                Plan::of(&mut view, configuration, &mut self.large, base, batch.arrivals, Vec::new(), heads)?;
-            let (state, log, limit) = (self.state.as_mut(), self.log.as_ref(), self.batch_records);
-            let next = std::thread::scope(|scope| {
-                let writing = scope.spawn(|| state.commit(&due.commit));
-                let next = Due::of(plan.draw_up(configuration), records, more);
-                // What goes wrong here goes wrong again when the batch is due, and is told then.
-                self.ahead = if more { Batch::read(log, follows, limit, configuration).ok() } else { None };
-                writing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map(|()| next)
-            })?;
-            self.due = Some(next);
-        } else {
-            self.state.commit(&due.commit)?;
-        }
+        self.drawn_ahead = if next.is_some() { self.drawn_ahead + 1 } else { 0 };
+        self.due = next;
         self.work.add(due.work);
         self.heads = Some(due.heads);
-        self.checkpoint = Some(reached);
+        self.checkpoint = Some(due.commit.checkpoint);
         Ok(())
+    }
+
+    /// Looks up and settles what follows a commit that is not written yet. What fails here fails again when it is due, and is told then: a
+    /// fault in one batch never keeps the one before from being written.
+    fn look_ahead(&mut self, configuration: &Configuration, due: &Due) -> Option<Ahead> {
+        if !due.more || !can_wait(&due.commit) || self.drawn_ahead >= MOST_AHEAD {
+            return None;
+        }
+        let looking = std::panic::AssertUnwindSafe(|| self.try_look_ahead(configuration, due));
+        std::panic::catch_unwind(looking).ok().and_then(Result::ok).unwrap_or_else(|| {
+            // It may have counted facts of the batch that failed.
+            self.large.forget();
+            None
+        })
+    }
+
+    fn try_look_ahead(
+        &mut self,
+        configuration: &Configuration,
+        due: &Due,
+    ) -> Result<Option<Ahead>, EngineError> {
+        let batch = self.next_batch(due.commit.checkpoint, configuration)?;
+        if batch.arrivals.is_empty() || batch.concerns_payouts() {
+            self.ahead = Some(batch).filter(|batch| !batch.arrivals.is_empty());
+            return Ok(None);
+        }
+        let reached = batch.reached;
+        let (base, records, more) = self.base(configuration, &batch);
+        let mut view = View::after(self.state.as_mut(), &due.commit, &due.contents);
+        let heads = due.heads.clone();
+        let plan =
+            Plan::of(&mut view, configuration, &mut self.large, base, batch.arrivals, Vec::new(), heads)?;
+        Ok(Some(Ahead { plan, reached, records, more }))
+    }
+
+    /// Writes one commit while the next is drawn up and the batch after that is read. Without a thread for it, one follows the other.
+    fn write_beside(
+        &mut self,
+        configuration: &Configuration,
+        due: &Due,
+        ahead: Ahead,
+    ) -> Result<Option<Due>, EngineError> {
+        let Ahead { plan, reached, records, more } = ahead;
+        let (state, log, limit) = (self.state.as_mut(), self.log.as_ref(), self.batch_records);
+        let draw_up = || {
+            let next = Due::of(plan.draw_up(configuration), records, more);
+            let after = if more { Batch::read(log, reached, limit, configuration).ok() } else { None };
+            (next, after)
+        };
+        let (written, drawn_up) = std::thread::scope(|scope| {
+            let writing = std::thread::Builder::new()
+                .name("tributary-write".to_owned())
+                .spawn_scoped(scope, || state.commit(&due.commit));
+            let drawn_up = std::panic::catch_unwind(std::panic::AssertUnwindSafe(draw_up));
+            let written = writing
+                .ok()
+                .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            (written, drawn_up)
+        });
+        match written {
+            Some(written) => written?,
+            None => self.state.commit(&due.commit)?,
+        }
+        // The records of a commit that could not be drawn up are read again.
+        let Ok((next, after)) = drawn_up else {
+            self.large.forget();
+            return Ok(None);
+        };
+        self.ahead = after;
+        Ok(Some(next))
     }
 
     /// The frame of a batch's commit, how many records it has, and whether more are waiting.

@@ -3,6 +3,8 @@
 //! [`Plan::of`] asks the store and settles; [`Plan::draw_up`] makes the commit of it without the store, so that the one before can be written meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use tributary_domain::configuration::Configuration;
 use tributary_domain::fact::{Fact, FactBody};
@@ -28,6 +30,8 @@ pub(super) struct Plan {
     arrivals: Vec<Arrival>,
     assignment: Assignment,
     settled: Vec<Settled>,
+    /// How long loading and settling took.
+    settling: Duration,
     /// The newest arrival of each cluster: what caused its changes.
     causes: HashMap<ClusterId, EventId>,
     /// Minor units that payouts hold of the lines concerned.
@@ -74,6 +78,7 @@ impl Plan {
         for cluster in &to_settle {
             parts.entry(*cluster).or_insert_with(|| vec![*cluster]);
         }
+        let begun = Instant::now();
         let mut contents = load(state, &to_settle, &parts)?;
         let mut causes = causes(&arrivals, &assignment);
         for cluster in &queued {
@@ -86,13 +91,25 @@ impl Plan {
         large.note(&contents);
 
         let settled = settle_all(contents, configuration);
+        let settling = begun.elapsed();
         let lines = settled
             .iter()
             .flat_map(|each| line_ids(&each.booked).chain(line_ids(&each.settlement.conversions)));
         let lines: BTreeSet<CommissionId> = lines.chain(lock_changes.keys().copied()).collect();
         let lines: Vec<CommissionId> = lines.into_iter().collect();
         let locked = state.locked(&lines)?;
-        Ok(Self { commit, books, arrivals, assignment, settled, causes, locked, lock_changes, touched_lines })
+        Ok(Self {
+            commit,
+            books,
+            arrivals,
+            assignment,
+            settled,
+            settling,
+            causes,
+            locked,
+            lock_changes,
+            touched_lines,
+        })
     }
 
     /// Draws up the commit: the difference between what is booked and what should be. It needs nothing of the store any more.
@@ -103,13 +120,14 @@ impl Plan {
             arrivals,
             assignment,
             settled,
+            settling,
             causes,
             locked,
             lock_changes,
             touched_lines,
         } = self;
         let mut rollups = Rollups::default();
-        let mut work = Work::default();
+        let mut work = Work { settling, ..Work::default() };
         named_nobody(&arrivals, configuration).for_each(|reason| work.count_guarded(reason));
         let arrived: HashSet<EventId> = arrivals.iter().map(|arrival| arrival.fact.event_id).collect();
         let mut difference = Difference {
@@ -187,11 +205,19 @@ fn settle_all(contents: BTreeMap<ClusterId, ClusterContents>, configuration: &Co
     if first.len() < SHARED_FROM {
         return settle_part(first);
     }
-    let second = first.split_off(first.len() / 2);
+    let second = Mutex::new(first.split_off(first.len() / 2));
+    let settle_second =
+        || settle_part(std::mem::take(&mut *second.lock().unwrap_or_else(PoisonError::into_inner)));
     std::thread::scope(|scope| {
-        let second = scope.spawn(|| settle_part(second));
+        let thread = std::thread::Builder::new()
+            .name("tributary-settle".to_owned())
+            .spawn_scoped(scope, settle_second);
         let mut settled = settle_part(first);
-        settled.extend(second.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        settled.extend(match thread {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+            // Without a thread for it, the second half comes after the first.
+            Err(_) => settle_second(),
+        });
         settled
     })
 }

@@ -92,7 +92,7 @@ pub fn run(
         let work = engine.take_work();
         metrics.engine_worked(&work);
         if work.largest_cluster >= LARGE {
-            let wait = (started.elapsed() * WAIT_PER_LARGE).min(LONGEST_LARGE_WAIT);
+            let wait = (work.settling * WAIT_PER_LARGE).min(LONGEST_LARGE_WAIT);
             large_wait_until = Instant::now() + wait;
         }
         if done.is_ok() {

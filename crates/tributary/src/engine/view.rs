@@ -1,7 +1,8 @@
 //! The store as it will be once the commit that waits is in it: what is stored, with that commit laid over.
 //!
-//! So the next step can look up while nothing is written yet, and the two longest parts of a step, writing one commit and working out the next, can
-//! go on at the same time. The answers are those that the store would give after the commit.
+//! So the next step can look up before that commit is written, and drawing up the next commit and reading the log can go on while it is. The answers are
+//! those that the store would give after the commit, for clusters by their numbers after it. What a commit adds to the store and a step looks up must
+//! be laid over here.
 
 use std::collections::{HashMap, HashSet};
 
@@ -118,6 +119,7 @@ impl<'a> View<'a> {
         &mut self,
         lines: &[CommissionId],
     ) -> Result<HashMap<CommissionId, ClusterId>, StateError> {
+        debug_assert!(self.waiting.is_none(), "a batch that speaks of payouts is not looked at ahead");
         self.state.clusters_of_commissions(lines)
     }
 

@@ -21,7 +21,7 @@ use crate::engine::{Engine, Step};
 /// each; more takes memory.
 const BATCH_RECORDS: usize = 20_000;
 /// How long to wait for a server that settles again after a change of its set-up.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_secs(150);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// How a rebuild ended.
@@ -37,7 +37,7 @@ pub struct Rebuilt {
     pub live: String,
     /// Hash of the rebuilt state.
     pub rebuilt: String,
-    /// Seconds from the first record read to the last one booked.
+    /// Seconds from the first record read to the last one booked, without waiting for a server.
     pub rebuild_seconds: f64,
     /// Seconds that hashing both states took.
     pub compare_seconds: f64,
@@ -77,9 +77,9 @@ pub fn rebuild(
     let scratch_configuration = Configuration { revision, ..configuration.clone() };
     let limited = Arc::new(LogUpTo { log: from.log.clone(), last: AtomicU64::new(0) });
     let mut engine = Engine::new(limited.clone(), Box::new(writer), BATCH_RECORDS);
-    let started = Instant::now();
-    let mut records = 0;
+    let (mut records, mut rebuilding) = (0, Duration::ZERO);
     let mut run_to = |last: Sequence| -> anyhow::Result<()> {
+        let started = Instant::now();
         limited.last.store(last.0, Ordering::Relaxed);
         loop {
             match engine.step(&scratch_configuration)? {
@@ -88,9 +88,12 @@ pub fn rebuild(
                     progress(records);
                 }
                 Step::Resettled(_) | Step::Recounted => {}
-                Step::Idle => return Ok(()),
+                Step::Idle => break,
             }
         }
+        engine.flush()?;
+        rebuilding += started.elapsed();
+        Ok(())
     };
     run_to(from.live.checkpoint()?)?;
     // What came meanwhile: a little, so that the snapshot is held for a moment only.
@@ -98,17 +101,13 @@ pub fn rebuild(
     let live = settled_snapshot(from.live)?;
     let checkpoint = live.checkpoint()?;
     run_to(checkpoint)?;
-    engine.flush()?;
-    let rebuild_seconds = started.elapsed().as_secs_f64();
+    let rebuild_seconds = rebuilding.as_secs_f64();
     drop(engine);
 
     let started = Instant::now();
     let rebuilt = SqliteStateReader::open(scratch)?;
     let (live, rebuilt) = std::thread::scope(|scope| {
-        let rebuilt = scope.spawn(|| {
-            step_back();
-            state_hash(&rebuilt)
-        });
+        let rebuilt = scope.spawn(|| state_hash(&rebuilt));
         let live = state_hash(live.as_ref());
         (live, rebuilt.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
@@ -140,7 +139,7 @@ fn settled_snapshot(live: &dyn StateReader) -> anyhow::Result<Box<dyn StateReade
         drop(snapshot);
         anyhow::ensure!(
             started.elapsed() < LONGEST_WAIT,
-            "{waiting} clusters wait to be settled again after a change of the set-up; run it again when a server \
+            "{waiting} clusters wait to be settled, as after a change of the set-up; run it again when a server \
              (`tributary serve`) has done that"
         );
         std::thread::sleep(LOOK_AGAIN);

@@ -195,7 +195,7 @@ pub struct EngineSettings {
 
 impl Default for EngineSettings {
     fn default() -> Self {
-        Self { batch_events: 512, idle_ms: 20 }
+        Self { batch_events: 2_048, idle_ms: 20 }
     }
 }
 

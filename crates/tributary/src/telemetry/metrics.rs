@@ -193,6 +193,7 @@ mod tests {
             facts_settled,
             largest_cluster,
             guarded: [("identifier_overrun", 2)].into(),
+            ..Work::default()
         };
         metrics.engine_worked(&work(900, 700));
         metrics.engine_worked(&work(100, 50));

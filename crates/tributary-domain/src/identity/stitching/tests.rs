@@ -120,6 +120,21 @@ fn two_customers_are_never_one_person_by_a_chain_of_anonymous_facts() {
 }
 
 #[test]
+fn a_click_on_a_shared_device_goes_to_the_next_customer_though_it_has_an_id_of_its_own() {
+    assert_eq!(persons(&["v:D k:t1", "v:D c:M", "v:D c:X"]), "aab");
+    assert_eq!(persons(&["v:D c:M", "v:D k:t1", "v:D c:X"]), "abb");
+    // Whoever names the click is the one whom the device tells.
+    assert_eq!(persons(&["v:D k:t1", "v:D c:M", "k:t1", "v:D c:X"]), "aaab");
+    // Unless the click leads to two of them: then each of its touches goes its own way, and what names the click alone stays alone.
+    assert_eq!(persons(&["v:D k:t1", "v:D c:M", "v:D k:t1", "v:D c:X", "k:t1"]), "aabbc");
+    // A click that somebody else is known by is his.
+    assert_eq!(persons(&["v:D k:t1", "k:t1 e:E", "v:D c:M", "v:D c:X"]), "aabc");
+    assert_eq!(persons(&["v:D k:t1", "k:t1 c:Z", "v:D c:M", "v:D c:X"]), "aabc");
+    // What the operator ruled apart stays apart.
+    assert_eq!(persons(&["v:D k:t1", "v:D c:M", "v:D c:X", "separate:c=M,k=t1"]), "abc-");
+}
+
+#[test]
 fn a_shared_device_s_touch_looks_across_all_shared_identifiers_for_the_next_customer() {
     assert_eq!(persons(&["c:A v:1 k:x", "c:B v:1", "v:1 k:x", "c:C k:x", "c:B v:1"]), "abccb");
 }

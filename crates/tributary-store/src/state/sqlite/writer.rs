@@ -22,6 +22,8 @@ pub struct SqliteStateWriter {
     connection: Connection,
     /// A scratch store keeps one transaction open over all its commits.
     scratch: bool,
+    /// A commit of a scratch store failed half way, and nothing takes it back.
+    broken: bool,
     _lock: EngineLock,
 }
 
@@ -47,7 +49,12 @@ impl SqliteStateWriter {
 
     fn open_for(path: &Path, purpose: Purpose) -> Result<Self, StateError> {
         let lock = EngineLock::take(path)?;
-        Ok(Self { connection: open(path, purpose)?, scratch: purpose == Purpose::Scratch, _lock: lock })
+        Ok(Self {
+            connection: open(path, purpose)?,
+            scratch: purpose == Purpose::Scratch,
+            broken: false,
+            _lock: lock,
+        })
     }
 
     /// Lets one moment of the store be looked at, with one lock for all statements.
@@ -61,6 +68,11 @@ impl SqliteStateWriter {
 
     /// Begins the transaction of a scratch store, unless it is open.
     fn begin(&self) -> Result<(), StateError> {
+        if self.broken {
+            return Err(StateError::Database(
+                "a commit failed; a scratch store is worth nothing then".to_owned(),
+            ));
+        }
         if self.connection.is_autocommit() {
             self.connection.execute_batch("BEGIN EXCLUSIVE")?;
         }
@@ -212,12 +224,19 @@ impl StateWriter for SqliteStateWriter {
     fn commit(&mut self, commit: &Commit) -> Result<(), StateError> {
         if self.scratch {
             self.begin()?;
-            return commit::write(&self.connection, commit);
+            // Until it is whole: a panic leaves half of it too.
+            self.broken = true;
+            commit::write(&self.connection, commit)?;
+            self.broken = false;
+            return Ok(());
         }
         commit::apply(&mut self.connection, commit)
     }
 
     fn flush(&mut self) -> Result<(), StateError> {
+        if self.scratch {
+            self.begin()?;
+        }
         if !self.connection.is_autocommit() {
             self.connection.execute_batch("COMMIT")?;
         }

@@ -145,7 +145,11 @@ fn a_cluster_of_fifty_thousand_facts_costs_a_multiple_of_its_size_and_not_its_sq
     assert_eq!(at_once.work_to_the_end(), FACTS as u64);
 
     let mut by_slices = Running::on(Growing::of(FACTS), BATCH);
-    let settled = by_slices.work_to_the_end();
+    // As a server does: the queue's turns leave it out while the log has more.
+    by_slices.engine.spare_large_clusters(true);
+    let mut settled = by_slices.work_to_the_end();
+    by_slices.engine.spare_large_clusters(false);
+    settled += by_slices.work_to_the_end();
     // While it is small it is settled with every slice; from then on only when it grew by an eighth, and once in the end.
     let small = LARGE * LARGE / BATCH;
     let most = (small + (GROWTH + 2) * FACTS) as u64;
@@ -185,17 +189,34 @@ fn event_by_event_a_large_cluster_waits_while_it_is_spared_and_is_settled_in_the
     assert_eq!(trickle.hash(), at_once.hash());
 }
 
+/// How often the large cluster was settled between two slices of a log that grows by `more` events with every step.
+fn turns_of_the_queue(more: usize) -> usize {
+    let steps = 40;
+    let mut busy = Running::on(Growing::of(1_000 + steps * more), 100);
+    let turns = (0..steps).filter(|step| {
+        busy.log.there.store(1_000 + step * more, Ordering::Relaxed);
+        matches!(busy.engine.step(&busy.configuration).unwrap(), Step::Resettled(_))
+    });
+    turns.count()
+}
+
 #[test]
 fn the_queue_has_its_turn_though_the_log_never_ends() {
-    const FACTS: usize = 1_500;
-    let mut busy = Running::on(Growing::of(FACTS), 100);
-    let mut seen = 0;
-    for there in (1_000..=FACTS).step_by(10) {
-        busy.log.there.store(there, Ordering::Relaxed);
-        // Something new is there at every step.
-        if matches!(busy.engine.step(&busy.configuration).unwrap(), Step::Resettled(_)) {
-            seen += 1;
-        }
+    assert!(turns_of_the_queue(10) > 0, "with batches that are not full");
+    assert!(turns_of_the_queue(150) > 0, "with a backlog that grows faster than it is worked off");
+}
+
+#[test]
+fn a_fault_in_one_batch_does_not_keep_the_one_before_from_being_written() {
+    let mut log = Growing::of(6);
+    log.records[3].fact = b"not a fact".to_vec();
+    let mut running = Running::on(log, 2);
+    let step = |running: &mut Running| running.engine.step(&running.configuration);
+    assert_eq!(step(&mut running).unwrap(), Step::Advanced { checkpoint: Sequence(2), records: 2 });
+    for _ in 0..2 {
+        let problem = step(&mut running).unwrap_err().to_string();
+        assert!(problem.contains("log record 4"), "{problem}");
     }
-    assert!(seen > 0, "the large cluster was settled between two slices of the log");
+    running.engine.flush().unwrap();
+    assert_eq!(running.state.checkpoint().unwrap(), Sequence(2));
 }
