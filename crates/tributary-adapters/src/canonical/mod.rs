@@ -27,7 +27,7 @@ pub use json::{LONGEST_EVENT, fields_from_json, json_events, readable_json};
 pub use names::{Target, is_canonical_field, nearest_field};
 pub use query::{fields_from_query, readable_query};
 pub use refusal::Refusal;
-pub use sameness::{content_fingerprint, deduplication_key};
+pub use sameness::{content_fingerprint, deduplication_key, key_of_event_id};
 
 pub(crate) use names::{CANONICAL, nearest, target};
 pub(crate) use query::decode_component;

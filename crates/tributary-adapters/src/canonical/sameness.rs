@@ -28,17 +28,26 @@ pub fn content_fingerprint(event: &IncomingEvent) -> [u8; 16] {
 /// with its time. Always scoped by brand and source.
 #[must_use]
 pub fn deduplication_key(brand: &BrandKey, source: &SourceKey, event: &IncomingEvent) -> DeduplicationKey {
+    if let Some(id) = &event.event_id {
+        return key_of_event_id(brand, source, id);
+    }
     let (brand, source) = (brand.as_str().as_bytes(), source.as_str().as_bytes());
     let kind = event.kind.name().as_bytes();
-    DeduplicationKey(match (&event.event_id, transaction(&event.body)) {
-        (Some(id), _) => fingerprint_in_order(&[b"event", brand, source, id.as_bytes()], id),
-        (None, Some(number)) => {
+    DeduplicationKey(match transaction(&event.body) {
+        Some(number) => {
             let status = status(&event.body).map_or("", Verdict::name);
             let parts = [b"transaction", brand, source, kind, number.as_bytes(), status.as_bytes()];
             fingerprint_in_order(&parts, number)
         }
-        (None, None) => fingerprint(&[b"content", brand, source, &content(event, true)]),
+        None => fingerprint(&[b"content", brand, source, &content(event, true)]),
     })
+}
+
+/// The deduplication key of an event that its sender gave an id of his own, whatever else it says.
+#[must_use]
+pub fn key_of_event_id(brand: &BrandKey, source: &SourceKey, id: &str) -> DeduplicationKey {
+    let (brand, source) = (brand.as_str().as_bytes(), source.as_str().as_bytes());
+    DeduplicationKey(fingerprint_in_order(&[b"event", brand, source, id.as_bytes()], id))
 }
 
 fn transaction(body: &IncomingBody) -> Option<&str> {

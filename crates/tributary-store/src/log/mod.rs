@@ -274,6 +274,12 @@ pub trait LogReader: Send + Sync {
     /// [`LogError`] when the storage fails or holds what cannot be read.
     fn find_by_event(&self, event: EventId) -> Result<Option<LogRecord>, LogError>;
 
+    /// The record that holds a deduplication key.
+    ///
+    /// # Errors
+    /// [`LogError`] when the storage fails or holds what cannot be read.
+    fn find_by_key(&self, key: &DeduplicationKey) -> Result<Option<LogRecord>, LogError>;
+
     /// The place of the newest record; `Sequence(0)` in an empty log.
     ///
     /// # Errors

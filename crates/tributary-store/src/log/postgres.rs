@@ -100,6 +100,8 @@ const GET: &str =
     "SELECT sequence, event_id, key, received_at, way, fact, sealed FROM fact_log WHERE sequence = $1";
 const FIND_BY_EVENT: &str = "SELECT sequence, event_id, key, received_at, way, fact, sealed FROM fact_log \
     WHERE event_id = $1 ORDER BY sequence LIMIT 1";
+const FIND_BY_KEY: &str = "SELECT f.sequence, f.event_id, f.key, f.received_at, f.way, f.fact, f.sealed \
+    FROM deduplication d JOIN fact_log f ON f.sequence = d.sequence WHERE d.key = $1";
 const CONFLICTS: &str =
     "SELECT event_id, received_at, way, fact, sealed FROM log_conflict ORDER BY number DESC LIMIT $1";
 
@@ -277,6 +279,10 @@ impl LogReader for PostgresLogReader {
 
     fn find_by_event(&self, event: EventId) -> Result<Option<LogRecord>, LogError> {
         self.rows(FIND_BY_EVENT, &vec![&&event.0[..]])?.first().map(record).transpose()
+    }
+
+    fn find_by_key(&self, key: &DeduplicationKey) -> Result<Option<LogRecord>, LogError> {
+        self.rows(FIND_BY_KEY, &vec![&&key.0[..]])?.first().map(record).transpose()
     }
 
     fn last(&self) -> Result<Sequence, LogError> {

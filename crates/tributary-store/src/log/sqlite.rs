@@ -236,6 +236,11 @@ impl LogReader for SqliteLogReader {
         Ok(self.records("WHERE event_id = ?1 ORDER BY sequence LIMIT 1", [&event.0[..]])?.pop())
     }
 
+    fn find_by_key(&self, key: &DeduplicationKey) -> Result<Option<LogRecord>, LogError> {
+        let held = "WHERE sequence = (SELECT sequence FROM deduplication WHERE key = ?1)";
+        Ok(self.records(held, [&key.0[..]])?.pop())
+    }
+
     fn last(&self) -> Result<Sequence, LogError> {
         self.number(SELECT_LAST).map(Sequence)
     }

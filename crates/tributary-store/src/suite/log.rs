@@ -92,9 +92,11 @@ pub fn records_keep_their_order(stores: &impl LogStores) {
         assert_same(stored, given);
         assert_eq!(reader.get(stored.sequence).unwrap().as_ref(), Some(stored));
         assert_eq!(reader.find_by_event(given.event_id).unwrap().as_ref(), Some(stored));
+        assert_eq!(reader.find_by_key(&given.key.unwrap()).unwrap().as_ref(), Some(stored));
     }
     assert_eq!(reader.get(Sequence(sequences[49].0 + 1)).unwrap(), None);
     assert_eq!(reader.find_by_event(sample(999, 0, 0).event_id).unwrap(), None);
+    assert_eq!(reader.find_by_key(&sample(999, 999, 0).key.unwrap()).unwrap(), None);
 }
 
 /// An empty log reads as empty, and an empty group does nothing.

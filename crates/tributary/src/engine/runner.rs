@@ -165,7 +165,7 @@ pub(crate) fn step_back() {
 
 #[cfg(test)]
 mod tests {
-    use tributary_domain::ids::EventId;
+    use tributary_domain::ids::{DeduplicationKey, EventId};
     use tributary_store::log::{ConflictRecord, LogError, LogReader, LogRecord, Sequence};
     use tributary_store::state::sqlite::SqliteStateWriter;
 
@@ -198,6 +198,9 @@ mod tests {
             Ok(None)
         }
         fn find_by_event(&self, _: EventId) -> Result<Option<LogRecord>, LogError> {
+            Ok(None)
+        }
+        fn find_by_key(&self, _: &DeduplicationKey) -> Result<Option<LogRecord>, LogError> {
             Ok(None)
         }
         fn last(&self) -> Result<Sequence, LogError> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use serde::Serialize;
 use tributary_domain::configuration::Configuration;
-use tributary_domain::ids::EventId;
+use tributary_domain::ids::{DeduplicationKey, EventId};
 use tributary_store::log::{ConflictRecord, LogError, LogReader, LogRecord, Sequence};
 use tributary_store::state::sqlite::{SqliteConfigurationStore, SqliteStateReader, SqliteStateWriter};
 use tributary_store::state::{ConfigurationStore, JudgedAnew, StateReader};
@@ -170,6 +170,11 @@ impl LogReader for LogUpTo {
     fn find_by_event(&self, event: EventId) -> Result<Option<LogRecord>, LogError> {
         let last = self.last()?;
         Ok(self.log.find_by_event(event)?.filter(|record| record.sequence <= last))
+    }
+
+    fn find_by_key(&self, key: &DeduplicationKey) -> Result<Option<LogRecord>, LogError> {
+        let last = self.last()?;
+        Ok(self.log.find_by_key(key)?.filter(|record| record.sequence <= last))
     }
 
     fn last(&self) -> Result<Sequence, LogError> {

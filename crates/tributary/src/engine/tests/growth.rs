@@ -90,6 +90,9 @@ impl LogReader for Growing {
     fn find_by_event(&self, _: EventId) -> Result<Option<LogRecord>, LogError> {
         Ok(None)
     }
+    fn find_by_key(&self, _: &DeduplicationKey) -> Result<Option<LogRecord>, LogError> {
+        Ok(None)
+    }
     fn last(&self) -> Result<Sequence, LogError> {
         Ok(Sequence(self.there.load(Ordering::Relaxed) as u64))
     }

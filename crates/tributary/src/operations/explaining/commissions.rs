@@ -7,10 +7,11 @@ use tributary_domain::fact::FactBody;
 use tributary_domain::ids::{EventId, PartnerKey, PlanKey};
 use tributary_domain::ledger::{Account, CommissionState};
 use tributary_domain::money::Money;
+use tributary_domain::reason::Reason;
 use tributary_domain::settlement::{Commission, Conversion, Credit};
 
 use super::answer::{CommissionExplained, PayoutNamed, Unpaid};
-use super::fraction::Fraction;
+use super::fraction::{Fraction, percent, percentage};
 use super::{ExplainError, Sight};
 use crate::engine::rollup::label;
 
@@ -28,6 +29,14 @@ impl Sight<'_> {
         let locked = stored.map_or(0, |row| row.line.locked);
         let (minimum_payout, open_in_all) = self.towards_minimum(conversion, line, locked)?;
         let exact_whole = rate.map(|rate| exact_whole(rate, conversion));
+        let payouts = self.payouts_of(line)?;
+        let rolls_over =
+            minimum_payout.zip(open_in_all).is_some_and(|(least, open)| open.minor < least.minor);
+        let reason = if line.reason == Reason::InHoldPeriod && line.payable_from <= self.now {
+            after_hold(line, locked, &payouts, rolls_over)
+        } else {
+            line.reason
+        };
         Ok(CommissionExplained {
             id: line.id.to_string(),
             partner: line.partner.to_string(),
@@ -49,11 +58,11 @@ impl Sight<'_> {
             owed: Money::new(line.owed, line.granted.currency).into(),
             in_payouts: Money::new(locked, line.granted.currency).into(),
             state: line.state.name(),
-            reason: line.reason.into(),
+            reason: reason.into(),
             payable_from: line.payable_from.to_string(),
             minimum_payout: minimum_payout.map(Into::into),
             open_in_all: open_in_all.map(Into::into),
-            payouts: self.payouts_of(line)?,
+            payouts,
         })
     }
 
@@ -170,6 +179,20 @@ impl Sight<'_> {
     }
 }
 
+/// Why an approved line whose hold period is over stands as it does at the moment asked. The books do not change when a hold ends, so the
+/// settled reason still names it.
+fn after_hold(line: &Commission, locked: i64, payouts: &[PayoutNamed], rolls_over: bool) -> Reason {
+    let holding = payouts.iter().rev().find(|payout| payout.step != "failed");
+    match holding.filter(|_| locked >= line.owed && line.owed > 0).map(|payout| payout.step) {
+        Some("prepared") => Reason::PayoutPrepared,
+        Some("approved") => Reason::PayoutApproved,
+        Some("exported") => Reason::PayoutExported,
+        Some("settled") => Reason::PayoutSettled,
+        _ if rolls_over => Reason::BelowMinimum,
+        _ => Reason::Payable,
+    }
+}
+
 fn rate_of(plan: &Plan, conversion: &Conversion) -> Option<Rate> {
     plan.rules.iter().find(|(goal, _)| *goal == conversion.goal).map(|(_, rate)| *rate)
 }
@@ -190,12 +213,6 @@ fn rate_in_words(rate: Rate, conversion: &Conversion) -> String {
     }
 }
 
-/// Millionths as per cent, without zeros that say nothing.
-fn percent(ppm: u32) -> String {
-    let text = format!("{}.{:04}", ppm / 10_000, ppm % 10_000);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 fn formula(
     rate: Option<Rate>,
     conversion: &Conversion,
@@ -213,5 +230,5 @@ fn formula(
     if weight == total {
         return format!("{base}, all of it");
     }
-    format!("{base}; {weight} of {total} parts of it = {}", line.granted)
+    format!("{base}; {} of it = {}", percentage(weight, total), line.granted)
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use tributary_adapters::canonical::key_of_event_id;
 use tributary_domain::click_id::ClickId;
 use tributary_domain::fact::Fact;
 use tributary_domain::identity::{Identifier, NodeKey, click_node, identifier_node, transaction_node};
@@ -9,6 +10,7 @@ use tributary_domain::ids::{BrandKey, CommissionId, EventId, SubjectHash, Transa
 use tributary_domain::ledger::Entry;
 use tributary_domain::settlement::click_event_id;
 use tributary_store::keys::SubjectKind;
+use tributary_store::log::LogRecord;
 use tributary_store::state::{CommissionRow, Payout, StoredFact};
 
 use super::{ExplainError, Sight};
@@ -57,6 +59,10 @@ impl Sight<'_> {
             }
         }
         let named = match self.by_click_or_transaction(id)? {
+            Some(stored) => Some(stored),
+            None => self.by_sender_event(id)?,
+        };
+        let named = match named {
             Some(stored) => Some(stored),
             None => self.by_customer(id)?,
         };
@@ -148,6 +154,30 @@ impl Sight<'_> {
             Some(fact) => Ok(self.state.fact(fact.event_id)?),
             None => Ok(None),
         }
+    }
+
+    /// The newest event that a sender gave this id of his own.
+    fn by_sender_event(&self, id: &str) -> Result<Option<StoredFact>, ExplainError> {
+        let mut found: Vec<StoredFact> = Vec::new();
+        for record in self.logged_under(id)? {
+            found.extend(self.state.fact(record.event_id)?);
+        }
+        Ok(found.into_iter().max_by_key(|stored| stored.sequence))
+    }
+
+    /// The log's records under an event id of the sender, one for each source that used it. It is the deduplication key, so nothing
+    /// has to be looked through.
+    pub(super) fn logged_under(&self, id: &str) -> Result<Vec<LogRecord>, ExplainError> {
+        let may_see = self.brands();
+        let mut records = Vec::new();
+        for (source, versions) in &self.configuration.sources {
+            let brands: HashSet<&BrandKey> = versions.iter().map(|(_, version)| &version.brand).collect();
+            for brand in brands.into_iter().filter(|brand| may_see.contains(brand)) {
+                records.extend(self.log.find_by_key(&key_of_event_id(brand, source, id))?);
+            }
+        }
+        records.sort_by_key(|record| record.sequence);
+        Ok(records)
     }
 
     /// The newest action, else the newest fact, of a customer. The raw id is hashed as the door does and goes nowhere.

@@ -42,6 +42,23 @@ pub(super) fn floor(amount: i64, weight: u64, total: u64) -> i64 {
     i64::try_from(Fraction::of(amount, weight, total).floor()).unwrap_or(amount)
 }
 
+/// Millionths as per cent, without zeros that say nothing: `12.5`.
+pub(super) fn percent(millionths: u32) -> String {
+    let text = format!("{}.{:04}", millionths / 10_000, millionths % 10_000);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// A part of a whole for people, rounded to four decimals: `33.3333 %`. What is neither nothing nor all is never told as such.
+pub(super) fn percentage(weight: u64, total: u64) -> String {
+    let (weight, total) = (u128::from(weight), u128::from(total.max(1)));
+    let millionths = (weight * 1_000_000 + total / 2) / total;
+    match u32::try_from(millionths).unwrap_or(u32::MAX) {
+        0 if weight > 0 => "less than 0.0001 %".to_owned(),
+        1_000_000 if weight < total => "more than 99.9999 %".to_owned(),
+        millionths => format!("{} %", percent(millionths)),
+    }
+}
+
 const fn greatest_common_divisor(mut one: u128, mut other: u128) -> u128 {
     while other != 0 {
         (one, other) = (other, one % other);
@@ -52,6 +69,23 @@ const fn greatest_common_divisor(mut one: u128, mut other: u128) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_told_as_percentages_of_at_most_four_decimals() {
+        for (weight, total, text) in [
+            (1, 2, "50 %"),
+            (1, 3, "33.3333 %"),
+            (2, 3, "66.6667 %"),
+            (36_734_693_900_000_000, 63_265_306_200_000_000, "58.0645 %"),
+            (7, 7, "100 %"),
+            (0, 7, "0 %"),
+            (1, u64::MAX, "less than 0.0001 %"),
+            (u64::MAX - 1, u64::MAX, "more than 99.9999 %"),
+            (0, 0, "0 %"),
+        ] {
+            assert_eq!(percentage(weight, total), text, "{weight} of {total}");
+        }
+    }
 
     #[test]
     fn shares_are_exact_and_in_lowest_terms() {

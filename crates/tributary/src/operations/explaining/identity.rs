@@ -1,15 +1,15 @@
 //! Whose an event is: which other events belong to the same person or order, and what joined each.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use tributary_domain::click_id::ClickId;
 use tributary_domain::configuration::Configuration;
-use tributary_domain::fact::Fact;
-use tributary_domain::identity::{self, Guards, IdentityGraph};
+use tributary_domain::fact::{Fact, FactBody};
+use tributary_domain::identity::{self, Guards, IdentityDecision, IdentityGraph, Ruling};
 use tributary_domain::ids::{SubjectHash, TransactionId};
 use tributary_domain::reason::Reason;
 
-use super::answer::{Identity, JoinedFact};
+use super::answer::{Identity, JoinedFact, RulingExplained};
 use super::cluster::{Cluster, owner_of};
 
 /// Joined events that are listed, the nearest by evidence first.
@@ -58,7 +58,11 @@ pub(super) fn identity(cluster: &Cluster, place: usize, configuration: &Configur
         cluster.facts.iter().map(|fact| identifiers(fact, configuration)).collect();
     let person = cluster.stitching.person(place);
     let own = &carried[place];
-    let ignored = ignored(cluster, &cluster.facts[place], configuration);
+    let standings = standings(cluster, &cluster.facts[place], configuration);
+    let (ignored, shared): (Vec<_>, Vec<_>) = standings
+        .into_iter()
+        .filter(|(_, reason)| *reason != Reason::IdentifierJoins)
+        .partition(|(_, reason)| joins_nobody(*reason));
     // A person's facts, and what shares an order or click with the fact itself.
     let belongs: Vec<bool> = carried
         .iter()
@@ -75,6 +79,10 @@ pub(super) fn identity(cluster: &Cluster, place: usize, configuration: &Configur
         carries: own.iter().map(|each| each.name()).collect(),
         ignored: ignored.iter().map(|(kind, _)| *kind).collect(),
         ignored_because: ignored.iter().map(|(_, reason)| (*reason).into()).collect(),
+        shared: shared.iter().map(|(kind, _)| *kind).collect(),
+        is_somebodys: person.is_some(),
+        carried_by_others: Some(carried_by_others(&carried, &belongs, place)),
+        rulings: rulings(cluster, &belongs, place),
         ..Identity::default()
     };
     let found = reached(&carried, &belongs, place);
@@ -127,13 +135,47 @@ fn reached(carried: &[Vec<Identifier<'_>>], belongs: &[bool], place: usize) -> V
     found
 }
 
-/// Those identifiers of a fact that join nobody, with the reason.
-fn ignored(cluster: &Cluster, fact: &Fact, configuration: &Configuration) -> Vec<(&'static str, Reason)> {
+/// How many events carry an identifier of the fact and are not joined to it.
+fn carried_by_others(carried: &[Vec<Identifier<'_>>], belongs: &[bool], place: usize) -> usize {
+    let shares = |theirs: &Vec<Identifier<'_>>| theirs.iter().any(|each| carried[place].contains(each));
+    let others = carried.iter().enumerate().filter(|(other, _)| *other != place && !belongs[*other]);
+    others.filter(|(_, theirs)| shares(theirs)).count()
+}
+
+/// What stands of the operator's rulings about an identifier that the fact or what belongs to it carries. Facts are in order of time, and
+/// the last word on a pair stands.
+fn rulings(cluster: &Cluster, belongs: &[bool], place: usize) -> Vec<RulingExplained> {
+    let facts = cluster.facts.iter().enumerate();
+    let own = facts.filter(|(other, _)| *other == place || belongs[*other]);
+    let carried: HashSet<identity::Identifier> =
+        own.flat_map(|(_, fact)| identity::Identifier::all_of(&fact.subject)).collect();
+    let mut last: BTreeMap<(&identity::Identifier, &identity::Identifier), (&Fact, &IdentityDecision)> =
+        BTreeMap::new();
+    for fact in &cluster.facts {
+        let FactBody::IdentityDecided(decision) = &fact.body else { continue };
+        if carried.contains(&decision.one) || carried.contains(&decision.other) {
+            last.insert(decision.pair(), (fact, decision));
+        }
+    }
+    let mut standing: Vec<(&Fact, &IdentityDecision)> = last.into_values().collect();
+    standing.retain(|(_, decision)| decision.ruling != Ruling::Rejoin);
+    standing.sort_by_key(|(fact, _)| (fact.occurred_at, fact.event_id));
+    let explained = standing.into_iter().take(LISTED).map(|(fact, decision)| RulingExplained {
+        event_id: fact.event_id.to_string(),
+        ruled_at: fact.occurred_at.to_string(),
+        ruling: decision.ruling.name(),
+        between: [name_of(&decision.one), name_of(&decision.other)],
+        because: decision.because.to_string(),
+    });
+    explained.collect()
+}
+
+/// The identifiers of a fact, with whether each joins people and what keeps it from it.
+fn standings(cluster: &Cluster, fact: &Fact, configuration: &Configuration) -> Vec<(&'static str, Reason)> {
     let graph = IdentityGraph::of(&cluster.facts, &Guards::of(configuration, &fact.brand));
     let carried = identity::Identifier::all_of(&fact.subject);
     let reason = |identifier: &identity::Identifier| graph.standing(identifier).map(|found| found.reason);
-    let ignored = carried.iter().filter_map(|each| Some((name_of(each), reason(each)?)));
-    ignored.filter(|(_, reason)| joins_nobody(*reason)).collect()
+    carried.iter().filter_map(|each| Some((name_of(each), reason(each)?))).collect()
 }
 
 /// Whether an identifier that stands so never leads from one event to another.

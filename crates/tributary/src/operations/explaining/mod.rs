@@ -120,8 +120,9 @@ impl Sight<'_> {
             "nothing" => Some(self.absence(id)?),
             _ => Progress::of(&explanation, self.now),
         };
-        if self.viewer.is_none() {
-            self.add_refused_later(id, &mut explanation)?;
+        match self.viewer {
+            None => self.add_refused_later(id, &mut explanation)?,
+            Some(_) => explanation.progress = explanation.progress.map(Progress::for_partner),
         }
         explanation.sections = prose::sections(&explanation);
         Ok(explanation)

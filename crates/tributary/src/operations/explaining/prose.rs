@@ -2,13 +2,14 @@
 
 mod words;
 
-pub(super) use self::words::stated_at;
+pub(super) use self::words::{ruled, stated_at};
 
 use super::absence::Progress;
 use super::answer::{
     Arrival, CommissionExplained, ConversionExplained, EntryExplained, Explanation, Identity,
     PayoutExplained, Section, Sharing, TouchpointExplained, Use,
 };
+use super::fraction::percentage;
 
 impl Explanation {
     /// The explanation as text for a terminal.
@@ -51,7 +52,7 @@ pub(super) fn sections(explanation: &Explanation) -> Vec<Section> {
         add("What arrived", arrival(arrived));
     }
     if let Some(identity) = &explanation.identity {
-        add("Whose it is", person(identity));
+        add("Whose it is", person(identity, explanation.for_partner.is_some()));
     }
     add("What it led to", explanation.uses.iter().flat_map(use_lines).collect());
     if let Some(conversion) = &explanation.conversion {
@@ -113,9 +114,10 @@ fn arrival(arrived: &Arrival) -> Vec<String> {
     lines
 }
 
-fn person(identity: &Identity) -> Vec<String> {
+fn person(identity: &Identity, for_partner: bool) -> Vec<String> {
     let mut lines = vec![match &identity.person {
         Some(label) => format!("Joined to the person whose first known event is {label}."),
+        None if identity.is_somebodys => "What it carries joins it to a person.".to_owned(),
         None => "It names no identity that joins it to a person.".to_owned(),
     }];
     if !identity.carries.is_empty() {
@@ -125,10 +127,21 @@ fn person(identity: &Identity) -> Vec<String> {
     lines.extend(
         ignored.map(|(kind, why)| format!("Its {kind} joins nobody: {} ({})", why.message, why.code)),
     );
+    if !identity.shared.is_empty() {
+        lines.push(format!(
+            "Several customers share its {}, so that joins no two of them.",
+            identity.shared.join(" and its ")
+        ));
+    }
+    lines.extend(identity.rulings.iter().map(ruled));
+    let was_joined = identity.rulings.iter().any(|ruling| ruling.ruling == "join");
     for joined in &identity.joined {
         let who = joined.earner.as_ref().map_or_else(String::new, |earner| format!(" of {earner}"));
         let how = match (&joined.through, joined.shares.is_empty()) {
             (Some(through), false) => format!("shares {} with {through}", joined.shares.join(" and ")),
+            // By which event a partner's touchpoint was joined to another one is not always his to know.
+            _ if for_partner => "is of the same person".to_owned(),
+            _ if was_joined => "is of the same person by a ruling or a shared device".to_owned(),
             _ => "used the same device".to_owned(),
         };
         lines.push(format!("{} {}{who} {how}. [{}]", joined.occurred_at, joined.kind, joined.event_id));
@@ -145,7 +158,7 @@ fn use_lines(used: &Use) -> Vec<String> {
     vec![match &used.credit {
         Some(credit) => {
             let amount = credit.amount.as_ref().map_or_else(String::new, |amount| format!(": {amount}"));
-            format!("{head}: earned {} of {} parts{amount}.", credit.weight, credit.total_weight)
+            format!("{head}: a share of {}{amount}.", percentage(credit.weight, credit.total_weight))
         }
         None => format!("{head}: {} ({})", used.touchpoint.verdict.message, used.touchpoint.verdict.code),
     }]
@@ -164,7 +177,10 @@ fn attribution(conversion: &ConversionExplained) -> Vec<String> {
     let verdict = &conversion.attribution;
     let mut lines = vec![
         format!("{}: {} {}", verdict.code, verdict.message, verdict.hint),
-        format!("The operator's word on it: {}.", conversion.verdict),
+        match conversion.verdict {
+            "pending" => "No word of approval or rejection was given on it.".to_owned(),
+            word => format!("The operator's word on it: {word}."),
+        },
     ];
     lines.extend(conversion.refunded.as_ref().map(|back| format!("{back} went back to the customer.")));
     lines
@@ -233,16 +249,12 @@ fn shares(sharing: &Sharing, conversion: &ConversionExplained) -> Vec<String> {
             _ => String::new(),
         };
         let rounded = match (credit.got_remainder, &credit.exact_minor) {
-            (Some(true), Some(exact)) => format!(" (exactly {exact} of the smallest coin, rounded up)"),
-            (_, Some(exact)) if exact.contains('/') => {
-                format!(" (exactly {exact} of the smallest coin, rounded down)")
-            }
-            _ => String::new(),
+            (Some(true), Some(_)) => " (rounded up to the smallest coin)",
+            (_, Some(exact)) if exact.contains('/') => " (rounded down to the smallest coin)",
+            _ => "",
         };
-        lines.push(format!(
-            "{}: {} of {} parts{amount}{rounded}. [{}]",
-            credit.earner, credit.weight, credit.total_weight, credit.id
-        ));
+        let share = percentage(credit.weight, credit.total_weight);
+        lines.push(format!("{}: {share}{amount}{rounded}. [{}]", credit.earner, credit.id));
     }
     if let (Some(rounding), Some(value)) = (&sharing.rounding, &conversion.value) {
         lines.push(format!("Sum of shares: {value} of {value}."));
@@ -281,10 +293,11 @@ fn commission(line: &CommissionExplained) -> Vec<String> {
         ),
         format!("The arithmetic: {}.", line.formula),
     ];
-    let (exact, granted) =
-        (line.exact_granted_minor.as_deref().unwrap_or_default(), line.granted.minor.to_string());
-    if exact.contains('/') {
-        lines.push(format!("Exactly {exact} of the smallest coin; rounded to {granted}."));
+    if line.exact_granted_minor.as_ref().is_some_and(|exact| exact.contains('/')) {
+        lines.push(format!(
+            "The exact amount is no whole number of the smallest coin; rounded, it is {}.",
+            line.granted
+        ));
     }
     if line.in_payouts.minor != 0 {
         lines.push(format!("Payouts hold {} of it.", line.in_payouts));
@@ -358,7 +371,9 @@ fn progress_lines(progress: &Progress) -> Vec<String> {
     for cause in &progress.causes {
         lines.push(format!("{}. {} ({})", cause.rank, cause.message, cause.code));
         lines.extend(cause.evidence.iter().map(|found| found.to_owned()));
-        lines.push(format!("What to do: {}", cause.remedy));
+        if !cause.remedy.is_empty() {
+            lines.push(format!("What to do: {}", cause.remedy));
+        }
     }
     lines
 }

@@ -6,7 +6,7 @@
 //! he sees only where a plan of his own pays a percentage of it: then his own commission tells it anyway. What an order says beside that
 //! (tracking, promo code, campaign) he sees where it is his own. Of the terms that decided about his touchpoint he sees the level that
 //! states them, and the entity where it is the brand, himself, or a campaign of his own; of a paid click id its name; of a cart its
-//! moment. Anything that does not concern him is to him as if it were not there.
+//! moment. What he is told to do is a partner's to do: hints for the operator are left out. Anything that does not concern him is to him as if it were not there.
 
 use std::collections::BTreeSet;
 
@@ -154,10 +154,14 @@ impl Eyes<'_> {
         seen.touchpoints.retain(|each| self.is_own(each.earner.as_ref()));
         seen.touchpoints = seen.touchpoints.iter().map(|each| self.touchpoint(each)).collect();
         seen.cart = seen.cart.map(without_event);
+        seen.attribution.hint = "";
         seen.commissions.retain(|line| line.partner == self.key);
         for line in seen.commissions.iter_mut().filter(|line| line.rule != "percentage") {
             // A fixed amount says nothing of the order.
             line.exact_whole_minor = None;
+        }
+        for line in &mut seen.commissions {
+            line.reason.hint = "";
         }
         seen.unpaid.retain(|each| each.earner == self.key);
         let own_lines: BTreeSet<&String> = seen.commissions.iter().map(|line| &line.id).collect();
@@ -242,6 +246,8 @@ impl Eyes<'_> {
             seen.campaign = seen.campaign.filter(|key| self.own.campaigns.contains(key));
         }
         let campaign = seen.campaign.as_deref();
+        // Hints say what the operator can do.
+        seen.verdict.hint = "";
         seen.channel = None;
         seen.paid_click = seen.paid_click.map(|paid| PaidClick { value: None, ..paid });
         seen.window_stated_at = self.stated_at(&whole.window_stated_at, campaign);
@@ -289,6 +295,7 @@ impl Eyes<'_> {
     ) -> Option<Arrival> {
         let mut seen = whole.clone();
         seen.log_record = None;
+        seen.outcome.hint = "";
         seen.conflicting_deliveries = 0;
         seen.channel = None;
         seen.paid_click = seen.paid_click.map(|paid| PaidClick { value: None, ..paid });
@@ -320,8 +327,14 @@ impl Eyes<'_> {
 
 fn identity_of(whole: &Identity, visible: &BTreeSet<String>) -> Identity {
     let mut seen = whole.clone();
-    seen.person = seen.person.filter(|label| visible.contains(label));
+    // The label is the first event known of the person: shown or not, it would tell whether somebody else came before.
+    seen.person = None;
     seen.unlisted = 0;
+    seen.rulings.clear();
+    seen.carried_by_others = None;
+    for why in &mut seen.ignored_because {
+        why.hint = "";
+    }
     seen.joined.retain(|each| visible.contains(&each.event_id));
     for joined in &mut seen.joined {
         joined.through = joined.through.take().filter(|through| visible.contains(through));

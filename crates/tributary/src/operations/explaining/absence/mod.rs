@@ -3,6 +3,7 @@
 //! What is stored is judged from the explanation alone: so the causes that a partner is told hold nothing that his explanation does not.
 
 mod money;
+mod partner;
 mod refused;
 mod stored;
 mod unknown;
@@ -106,7 +107,8 @@ pub struct Cause {
     pub message: String,
     /// What was found that speaks for it.
     pub evidence: Vec<String>,
-    /// What to do.
+    /// What to do; empty where there is nothing that the reader can do.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub remedy: &'static str,
 }
 
@@ -136,6 +138,14 @@ impl Progress {
         self.causes.extend(further);
         for (place, cause) in self.causes.iter_mut().enumerate() {
             cause.rank = place + 1;
+        }
+        self
+    }
+
+    /// The same with the remedies of a partner, who can neither change the set-up nor give a command.
+    pub(super) fn for_partner(mut self) -> Self {
+        for cause in &mut self.causes {
+            cause.remedy = partner::remedy(cause.code);
         }
         self
     }

@@ -24,7 +24,7 @@ impl Sight<'_> {
         for spelling in spellings {
             found.extend(self.notes(RefusalFilter { id: Some(spelling), ..RefusalFilter::default() })?);
         }
-        Ok(causes(&found, "It was refused at the door"))
+        Ok(self.causes_of(&found, "It was refused at the door"))
     }
 
     /// Why further requests with the id of something stored were refused after it came: its approval, say, or the order of a click.
@@ -35,7 +35,7 @@ impl Sight<'_> {
     ) -> Result<Vec<Cause>, ExplainError> {
         let id = Some(id.to_owned());
         let found = self.notes(RefusalFilter { id, since: Some(stored_at), ..RefusalFilter::default() })?;
-        let causes = causes(&found, "Another request with this id was refused at the door");
+        let causes = self.causes_of(&found, "Another request with this id was refused at the door");
         Ok(causes.into_iter().map(|(_, cause)| cause).collect())
     }
 
@@ -52,17 +52,33 @@ impl Sight<'_> {
             until: Some(to),
             ..RefusalFilter::default()
         })?;
-        Ok(causes(&found, "Refused at the door in this time"))
+        Ok(self.causes_of(&found, "Refused at the door in this time"))
     }
 
     fn notes(&self, filter: RefusalFilter) -> Result<Vec<RefusedRequest>, ExplainError> {
         let stored = self.refusals.list(&filter, LOOKED_THROUGH)?;
         Ok(stored.into_iter().map(|stored| stored.request).collect())
     }
+
+    /// One cause for each reason and field.
+    fn causes_of(&self, found: &[RefusedRequest], what: &str) -> Vec<(Stage, Cause)> {
+        let causes = alike(found).into_iter().filter_map(|requests| {
+            let comma = requests.iter().any(|request| self.writes_comma(request));
+            cause(&requests, what, comma)
+        });
+        causes.collect()
+    }
+
+    /// Whether the source that a request came from writes a decimal comma.
+    fn writes_comma(&self, request: &RefusedRequest) -> bool {
+        let key = request.source.as_deref().and_then(|source| SourceKey::parse(source).ok());
+        let source = key.and_then(|key| self.configuration.source(&key, request.received_at));
+        source.is_some_and(|source| source.decimal_comma)
+    }
 }
 
-/// One cause for each reason and field.
-fn causes(found: &[RefusedRequest], what: &str) -> Vec<(Stage, Cause)> {
+/// Requests that were refused for one reason and field, group by group.
+fn alike(found: &[RefusedRequest]) -> Vec<Vec<&RefusedRequest>> {
     let mut alike: BTreeMap<(Reason, Option<&str>), Vec<&RefusedRequest>> = BTreeMap::new();
     for request in found {
         alike.entry((request.reason, request.field.as_deref())).or_default().push(request);
@@ -73,10 +89,10 @@ fn causes(found: &[RefusedRequest], what: &str) -> Vec<(Stage, Cause)> {
         let best = requests.iter().map(|request| (request.proven, request.received_at)).max();
         std::cmp::Reverse(best)
     });
-    alike.iter().filter_map(|requests| cause(requests, what)).collect()
+    alike
 }
 
-fn cause(requests: &[&RefusedRequest], what: &str) -> Option<(Stage, Cause)> {
+fn cause(requests: &[&RefusedRequest], what: &str, comma: bool) -> Option<(Stage, Cause)> {
     let newest = requests.iter().max_by_key(|request| (request.proven, request.received_at))?;
     let reason = newest.reason;
     let field = newest.field.as_ref().map_or_else(String::new, |field| format!(" Field: `{field}`."));
@@ -91,11 +107,8 @@ fn cause(requests: &[&RefusedRequest], what: &str) -> Option<(Stage, Cause)> {
     } else {
         "The sender had not proved himself, so it may be anybody's."
     };
-    let mut cause = Cause::new(reason.code(), message, reason.hint()).with(format!(
-        "{times} at {} by {}{source}. {proven}",
-        newest.received_at,
-        newest.way.name()
-    ));
+    let mut cause = Cause::new(reason.code(), message, remedy(reason, newest.field.as_deref(), comma))
+        .with(format!("{times} at {} by {}{source}. {proven}", newest.received_at, newest.way.name()));
     let fields = newest.fields.iter().map(|(name, value)| (name.as_str(), value.as_deref()));
     let came = content(fields, newest.other_fields);
     if !came.is_empty() {
@@ -104,4 +117,37 @@ fn cause(requests: &[&RefusedRequest], what: &str) -> Option<(Stage, Cause)> {
     // With a store that did not answer it was valid, and only not stored.
     let stage = if reason == Reason::StorageUnavailable { Stage::Stored } else { Stage::Accepted };
     Some((stage, cause))
+}
+
+/// What to do about a refused field. The door's own words quote what came and are not kept; what such a field must look like is known
+/// all the same. `comma` says whether the source writes a decimal comma.
+fn remedy(reason: Reason, field: Option<&str>, comma: bool) -> &'static str {
+    match (reason, field) {
+        (Reason::InvalidField, Some("value" | "amount" | "conversion_value")) if comma => {
+            "Send one amount, not negative, as `1234,56` without thousands marks and currency sign: this source writes a decimal comma. If it writes points, set `decimal_comma: false` for the source."
+        }
+        (Reason::InvalidField, Some("value" | "amount" | "conversion_value")) => {
+            "Send one amount, not negative, as `1234.56` without thousands marks and currency sign: this source writes a decimal point. If it writes commas, set `decimal_comma: true` for the source."
+        }
+        (Reason::MissingField, Some("value")) => {
+            "Add `value` and `currency`; send `0` for a conversion without money."
+        }
+        (Reason::InvalidField, Some("currency")) => {
+            "Write the currency's three letters of ISO 4217, such as `EUR`."
+        }
+        (Reason::MissingField, Some("currency")) => {
+            "Add `currency`, such as `EUR`, or give the source a default currency."
+        }
+        (
+            Reason::InvalidField | Reason::TimeOutOfRange,
+            Some("timestamp" | "occurred_at" | "cart_opened_at"),
+        ) => {
+            "Write RFC 3339 with its offset, such as `2026-01-15T10:00:00Z`, or Unix seconds; not in the future."
+        }
+        (Reason::InvalidField, Some("status")) => "Statuses are approved, pending and rejected.",
+        (Reason::InvalidField, Some("click_id")) => {
+            "Send the click id exactly as it stood in the landing URL, or leave the field out when there is none."
+        }
+        _ => reason.hint(),
+    }
 }

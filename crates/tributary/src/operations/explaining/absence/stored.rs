@@ -4,7 +4,10 @@ use tributary_domain::time::Timestamp;
 
 use super::super::answer::{Arrival, ConversionExplained, Explanation, Identity, TouchpointExplained, Use};
 use super::{Cause, Progress, Stage, money};
-use crate::operations::explaining::prose::stated_at as stated_by;
+use crate::operations::explaining::prose::{ruled, stated_at as stated_by};
+
+/// Beyond a day a touchpoint came later in truth, and no clock or time zone is to blame.
+const CLOCKS_DIFFER_SECONDS: i64 = 86_400;
 
 /// How far a stored event got.
 pub(super) fn progress(explanation: &Explanation, now: Timestamp) -> Option<Progress> {
@@ -127,7 +130,9 @@ fn of_uses(earner: Option<&str>, explanation: &Explanation, now: Timestamp) -> O
         let evidence = model.map_or_else(String::new, |sharing| format!("The model is {}.", sharing.model));
         return Some(Progress::stopped(Stage::Credited, vec![cause.with(evidence)]));
     }
-    let causes = explanation.uses.iter().rev().map(|each: &Use| refused(&each.touchpoint, &each.occurred_at));
+    let mut newest_first: Vec<&Use> = explanation.uses.iter().rev().collect();
+    newest_first.sort_by_key(|each| each.touchpoint.verdict.code == "after_conversion");
+    let causes = newest_first.into_iter().map(|each| refused(&each.touchpoint, &each.occurred_at));
     Some(Progress::stopped(Stage::Eligible, distinct(causes.collect())))
 }
 
@@ -148,6 +153,10 @@ fn unused(arrived: &Arrival, identity: Option<&Identity>) -> Vec<Cause> {
             .with(arrived.link.as_ref().map_or_else(String::new, |link| format!("Link {link}."))),
         );
     }
+    if let Some(identity) = identity {
+        causes.extend(ruled_apart(identity));
+        causes.extend(shared(identity));
+    }
     let alone = identity.is_none_or(|identity| identity.joined.is_empty() && identity.unlisted == 0);
     causes.push(if alone {
         Cause::new(
@@ -155,7 +164,7 @@ fn unused(arrived: &Arrival, identity: Option<&Identity>) -> Vec<Cause> {
             "No conversion shares an identifier with it.",
             "Let the shop send back the click id, or the same visitor or customer id, with the conversion.",
         )
-        .with(format!("The {} carries: {kinds}. No other event carries any of these.", arrived.kind))
+        .with(format!("The {} carries: {kinds}.{}", arrived.kind, who_else(identity)))
     } else {
         Cause::new(
             "no_conversion_yet",
@@ -164,6 +173,41 @@ fn unused(arrived: &Arrival, identity: Option<&Identity>) -> Vec<Cause> {
         )
     });
     causes
+}
+
+/// Whether other events carry what it carries; a partner is not told.
+fn who_else(identity: Option<&Identity>) -> String {
+    match identity.and_then(|identity| identity.carried_by_others) {
+        None => String::new(),
+        Some(0) => " No other event carries any of these.".to_owned(),
+        Some(1) => " Another event carries one of these, and is not joined to it.".to_owned(),
+        Some(others) => format!(" {others} other events carry one of these, and are not joined to it."),
+    }
+}
+
+/// What the operator keeps apart.
+fn ruled_apart(identity: &Identity) -> Option<Cause> {
+    let mut apart = identity.rulings.iter().filter(|ruling| ruling.ruling == "separate").peekable();
+    apart.peek()?;
+    let cause = Cause::new(
+        "ruled_apart",
+        "The operator ruled identifiers apart that its person carries, so it is not joined to whoever carries the other.",
+        "If they are one person after all, take the ruling back with `tributary identity rejoin`; it is settled again.",
+    );
+    Some(apart.fold(cause, |cause, ruling| cause.with(ruled(ruling))))
+}
+
+/// An identifier that several customers share joins no two of them.
+fn shared(identity: &Identity) -> Option<Cause> {
+    if identity.shared.is_empty() {
+        return None;
+    }
+    let cause = Cause::new(
+        "identifier_shared",
+        "Several customers share an identifier of it, such as that of a family's device, so that does not tell whose it is.",
+        "Let the shop send back the click id with the conversion, or send the `customer_id` with the click.",
+    );
+    Some(cause.with(format!("Shared: {}.", identity.shared.join(", "))))
 }
 
 /// One cause for each reason for which identifiers join nobody.
@@ -182,7 +226,7 @@ fn joins_nobody(kind: &str, code: &str) -> Cause {
         .with(format!("A placeholder: {kind}.")),
         "identifier_ignored" => Cause::new(
             "identifier_ignored",
-            "The brand's `ignored_identifiers` names an identifier of it, so that joins nobody.",
+            "The brand's set-up names an identifier of it as one that stands for nobody, so it joins nobody.",
             "Take it out of `ignored_identifiers` if it is a real person's; it is settled again.",
         )
         .with(format!("Ignored: {kind}.")),
@@ -245,11 +289,13 @@ fn test_account() -> Cause {
     )
 }
 
-/// What a customer did at the order itself speaks louder than what lies weeks back.
+/// What a customer did at the order itself speaks louder than what lies weeks back; what he did after it never brought it.
 fn order_of(code: &str) -> usize {
-    let order =
-        ["code_outside_dates", "other_campaign", "partner_unknown", "outside_window", "after_conversion"];
-    order.iter().position(|each| *each == code).unwrap_or(order.len())
+    let order = ["code_outside_dates", "other_campaign", "partner_unknown", "outside_window"];
+    match code {
+        "after_conversion" => order.len() + 1,
+        _ => order.iter().position(|each| *each == code).unwrap_or(order.len()),
+    }
 }
 
 fn without_touchpoint(arrived: Option<&Arrival>, identity: Option<&Identity>) -> Progress {
@@ -295,6 +341,7 @@ fn without_touchpoint(arrived: Option<&Arrival>, identity: Option<&Identity>) ->
         );
         return Progress::stopped(Stage::Joined, causes);
     }
+    causes.extend(ruled_apart(identity));
     let touches = identity.joined.iter().any(|each| matches!(each.kind.as_str(), "click" | "impression"));
     let alone = identity.joined.iter().all(|each| each.shares == ["transaction_id"]);
     if alone && !touches {
@@ -304,14 +351,16 @@ fn without_touchpoint(arrived: Option<&Arrival>, identity: Option<&Identity>) ->
                 "No click or other event shares an identifier with it.",
                 "Send the click id with the conversion, or the same visitor or customer id with clicks and conversions.",
             )
-            .with(format!("It carries: {}. No other event carries any of these.", carried(identity))),
+            .with(format!("It carries: {}.{}", carried(identity), who_else(Some(identity)))),
         );
+        causes.extend(shared(identity));
         return Progress::stopped(Stage::Joined, causes);
     }
     causes.push(
         no_touchpoint()
             .with(format!("Events of the same person: {}.", identity.joined.len() + identity.unlisted)),
     );
+    causes.extend(shared(identity));
     Progress::stopped(Stage::Considered, causes)
 }
 
@@ -338,8 +387,11 @@ fn refused(touchpoint: &TouchpointExplained, converted_at: &str) -> Cause {
         "outside_window" => {
             "A later conversion needs a newer touchpoint. A longer `windows.click` or `windows.view` of the campaign holds from its date on."
         }
+        "after_conversion" if touchpoint.age_seconds < -CLOCKS_DIFFER_SECONDS => {
+            "Nothing is wrong: it came after the conversion, and may count for a later one."
+        }
         "after_conversion" => {
-            "Check the clocks of both senders: the touchpoint is stamped later than the conversion."
+            "If it came before the conversion in truth, check the clocks of both senders. If not, nothing is wrong: it may count for a later conversion."
         }
         "other_campaign" => "Leave `campaign` out of the conversion, or name the campaign of the link.",
         "repeat_in_visit" => "Nothing is wrong: the other touchpoint of the same visit counts.",

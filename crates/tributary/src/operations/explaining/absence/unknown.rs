@@ -14,6 +14,9 @@ use super::{Cause, Progress, Stage};
 /// Log records behind the engine, and newest facts, that are looked through.
 const LOOKED_THROUGH: usize = 2_000;
 
+/// Orders with an unknown code that are named; the others are counted.
+const ORDERS_NAMED: usize = 5;
+
 impl Sight<'_> {
     /// The first stage at which it must have stopped. A partner is told nothing of what others sent.
     pub(in super::super) fn absence(&self, id: &str) -> Result<Progress, ExplainError> {
@@ -30,10 +33,12 @@ impl Sight<'_> {
             found.extend(self.about_link(id));
             found.extend(self.other_spelling(id)?.map(|cause| (Stage::Received, cause)));
         }
-        if !was_refused {
+        // Something that is stored names it: then it did come.
+        let is_known = found.iter().any(|(_, cause)| matches!(cause.code, "code_unknown" | "is_a_code"));
+        if !was_refused && !is_known {
             found.push((Stage::Received, never_received(self.viewer.is_some())));
         }
-        if self.viewer.is_none() && !was_refused {
+        if self.viewer.is_none() && !was_refused && !is_known {
             found.push((Stage::Accepted, Cause::new(
                 "refused_at_the_door",
                 "A request with it was refused, and no note of it is left: so many are kept of each source and minute, and not for ever.",
@@ -53,6 +58,10 @@ impl Sight<'_> {
         let record = match EventId::parse(id) {
             Ok(event) => self.log.find_by_event(event)?.filter(|record| record.sequence > checkpoint),
             Err(_) => self.behind_the_engine(id, checkpoint)?,
+        };
+        let record = match record {
+            Some(record) => Some(record),
+            None => self.logged_under(id)?.into_iter().find(|record| record.sequence > checkpoint),
         };
         Ok(record.map(|record| {
             Cause::new(
@@ -170,6 +179,10 @@ impl Sight<'_> {
     fn about_code(&self, id: &str) -> Result<Vec<(Stage, Cause)>, ExplainError> {
         let Ok(code) = PromoCode::parse(id) else { return Ok(Vec::new()) };
         let mut causes = Vec::new();
+        let has_link = |brand: &BrandKey| self.configuration.link_of_code(brand, &code, self.now).is_some();
+        if !self.brands().into_iter().any(has_link) {
+            return Ok(self.unknown_code(&code)?.map(|cause| (Stage::Eligible, cause)).into_iter().collect());
+        }
         for brand in self.brands() {
             let Some((key, link, valid)) = self.configuration.link_of_code(brand, &code, self.now) else {
                 continue;
@@ -210,6 +223,31 @@ impl Sight<'_> {
             }
         }
         Ok(causes)
+    }
+
+    /// A code that no link ever had, where one of the newest events names it.
+    fn unknown_code(&self, code: &PromoCode) -> Result<Option<Cause>, ExplainError> {
+        let latest = self.state.latest_facts(None, LOOKED_THROUGH)?;
+        let named = latest.into_iter().filter_map(|stored| {
+            let action =
+                stored.fact.body.action().filter(|action| action.promo_code.as_ref() == Some(code))?;
+            let number = action.transaction.as_ref().map_or_else(String::new, |number| format!(" {number}"));
+            let (kind, at) = (stored.fact.body.kind().name(), stored.fact.occurred_at);
+            Some(format!("A {kind}{number} of {at} carries it: {}.", stored.fact.event_id))
+        });
+        let mut named: Vec<String> = named.collect();
+        if named.is_empty() {
+            return Ok(None);
+        }
+        let more = named.len().saturating_sub(ORDERS_NAMED);
+        named.truncate(ORDERS_NAMED);
+        named.extend((more > 0).then(|| format!("{more} more of the newest events carry it.")));
+        let cause = Cause::new(
+            "code_unknown",
+            "It is a promo code that stored orders carry, and no link has or had it.",
+            "Give the code to a link with `tributary apply`; conversions are settled again.",
+        );
+        Ok(Some(named.into_iter().fold(cause, Cause::with)))
     }
 
     /// The newest of the latest facts that names a code.

@@ -199,6 +199,34 @@ pub struct Identity {
     /// How many more there are.
     #[serde(skip_serializing_if = "is_zero")]
     pub unlisted: usize,
+    /// Whether it is some person's, also where the label is not told.
+    #[serde(skip)]
+    pub is_somebodys: bool,
+    /// Those kinds that several customers share, such as the id of a family's device: they make no two of them one person.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shared: Vec<&'static str>,
+    /// How many other events carry one of its identifiers and are not joined to it all the same. A partner is not told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub carried_by_others: Option<usize>,
+    /// What the operator ruled about an identifier of it or of its person, as far as it stands, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rulings: Vec<RulingExplained>,
+}
+
+/// A ruling of the operator about two identifiers.
+#[derive(Debug, Serialize, Clone)]
+pub struct RulingExplained {
+    /// Its event.
+    pub event_id: String,
+    /// When it was made.
+    pub ruled_at: String,
+    /// `separate` or `join`.
+    pub ruling: &'static str,
+    /// The kinds of the two identifiers.
+    pub between: [&'static str; 2],
+    /// Why, in the operator's words.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub because: String,
 }
 
 /// An event that belongs together with the one asked for.

@@ -1,7 +1,7 @@
 //! What decided about a touchpoint, as sentences.
 
 use super::super::answer::{
-    CartExplained, ChannelExplained, MinimumTime, PaidClick, StandDownExplained, StatedAt,
+    CartExplained, ChannelExplained, MinimumTime, PaidClick, RulingExplained, StandDownExplained, StatedAt,
 };
 
 /// Seconds as the two greatest units.
@@ -35,6 +35,18 @@ pub(in super::super) fn stated_at(stated: &StatedAt) -> String {
     let since =
         stated.effective_from.as_ref().map_or_else(|| "always".to_owned(), |from| format!("since {from}"));
     format!("{level}{of}, {since}")
+}
+
+/// What the operator ruled about two identifiers.
+pub(in super::super) fn ruled(ruling: &RulingExplained) -> String {
+    let [one, other] = ruling.between;
+    let are = if ruling.ruling == "separate" { "are never one person" } else { "are one person" };
+    let because =
+        if ruling.because.is_empty() { String::new() } else { format!(" Why: {}.", ruling.because) };
+    format!(
+        "At {} the operator ruled: this {one} and this {other} {are}.{because} [{}]",
+        ruling.ruled_at, ruling.event_id
+    )
 }
 
 pub(super) fn minimum_time(minimum: &MinimumTime) -> String {

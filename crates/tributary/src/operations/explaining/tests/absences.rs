@@ -7,8 +7,8 @@ use tributary_domain::ids::{LinkKey, SourceKey};
 use tributary_domain::reason::{Concern, Reason};
 use tributary_domain::time::Timestamp;
 
-use super::planted::{PLANTED, SET_UP, click, event, last_event, order, paid, sent};
-use super::{asked, json, told};
+use super::planted::{PLANTED, SET_UP, click, event, last_event, order, paid, sent, separated};
+use super::{asked, json, told, told_to};
 use crate::operations::explaining::{Progress, Stage};
 use crate::workbench::Workbench;
 
@@ -34,6 +34,90 @@ fn every_planted_cause_is_ranked_first() {
         assert!(explanation.prose().contains("What to do:"), "{code}");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn no_partner_is_told_to_do_what_only_the_operator_can() {
+    let of_operators = |text: &str| text.contains('`') || text.contains("tributary");
+    let hints: Vec<&str> =
+        Reason::ALL.iter().map(|reason| reason.hint()).filter(|hint| of_operators(hint)).collect();
+    assert!(hints.len() > 10, "{hints:?}");
+    let mut told_of_causes = 0;
+    for (code, _, plant) in PLANTED {
+        let mut bench = Workbench::with(SET_UP);
+        let id = plant(&mut bench);
+        for partner in ["anna", "ben", "held", "zoe", "zack"] {
+            let seen = told_to(&bench, partner, &id);
+            let prose = seen.prose();
+            for cause in seen.progress.iter().flat_map(|progress| &progress.causes) {
+                assert!(!of_operators(cause.remedy), "{code} tells {partner}: {}", cause.remedy);
+                told_of_causes += usize::from(cause.code == *code && !cause.remedy.is_empty());
+            }
+            let hint = hints.iter().find(|hint| prose.contains(**hint));
+            assert_eq!(hint, None, "{code} tells {partner}: {prose}");
+            assert!(!json(&seen).to_string().contains("\"hint\""), "{code} tells {partner}: {prose}");
+        }
+    }
+    assert!(told_of_causes > 20, "partners have remedies of their own: {told_of_causes}");
+}
+
+#[test]
+fn a_click_after_the_order_stands_behind_what_kept_an_earlier_one_away() {
+    let mut bench = Workbench::with(SET_UP);
+    let id = sent(&mut bench, &[click("slow", 2), order(2, ""), click("a", 20)], "o-1");
+    let causes = told(&bench, &id).progress.unwrap().causes;
+    let codes: Vec<&str> = causes.iter().map(|cause| cause.code).collect();
+    assert_eq!(codes, ["too_close_to_conversion", "after_conversion"]);
+    assert!(causes[1].remedy.starts_with("Nothing is wrong"), "{}", causes[1].remedy);
+    // Within a day a clock or a time zone may be to blame.
+    let mut bench = Workbench::with(SET_UP);
+    let late = r#"{"event_type":"click","timestamp":"2026-03-02T12:00:00Z","customer_id":"c","link":"a"}"#;
+    let id = sent(&mut bench, &[order(2, ""), late.to_owned()], "o-1");
+    let causes = told(&bench, &id).progress.unwrap().causes;
+    assert!(causes[0].remedy.contains("check the clocks"), "{}", causes[0].remedy);
+}
+
+#[test]
+fn a_code_that_is_not_set_up_leads_to_the_orders_that_carried_it() {
+    let mut bench = Workbench::with(SET_UP);
+    let order = last_event(&mut bench, &[click("a", 1), order(2, r#","promo_code":"NOPE20""#)]);
+    for id in ["NOPE20", "nope20"] {
+        let progress = told(&bench, id).progress.unwrap();
+        assert_eq!((progress.stopped_at, progress.causes[0].code), (Some(Stage::Eligible), "code_unknown"));
+        let evidence = progress.causes[0].evidence.join(" ");
+        assert!(evidence.contains("conversion o-1 of ") && evidence.contains(&order), "{evidence}");
+        assert!(progress.causes.iter().all(|cause| cause.code != "never_received"), "{progress:?}");
+    }
+    assert_eq!(told_to(&bench, "anna", "NOPE20").progress.unwrap().causes[0].code, "never_received");
+    assert_eq!(told(&bench, "NOPE21").progress.unwrap().causes[0].code, "never_received");
+}
+
+#[test]
+fn a_ruling_that_keeps_a_click_apart_is_named_to_the_operator() {
+    let mut bench = Workbench::with(SET_UP);
+    let identify = event("identify", 2, r#""customer_id":"c","visitor_id":"phone1""#);
+    let click = event("click", 1, r#""visitor_id":"phone1","link":"a""#);
+    let click = last_event(&mut bench, &[identify, order(3, ""), click]);
+    separated(&mut bench, "c", "phone1");
+    let explained = told(&bench, &click);
+    let prose = explained.prose();
+    for sentence in [
+        "the operator ruled: this customer_id and this visitor_id are never one person. Why: two people of one flat.",
+        "Another event carries one of these, and is not joined to it.",
+        "tributary identity rejoin",
+    ] {
+        assert!(prose.contains(sentence), "{sentence}: {prose}");
+    }
+    let ruling = &json(&explained)["identity"]["rulings"][0];
+    assert_eq!((&ruling["ruling"], &ruling["between"][1]), (&"separate".into(), &"visitor_id".into()));
+    assert!(told(&bench, "o-1").prose().contains("are never one person"));
+    let seen = told_to(&bench, "anna", &click);
+    assert!(
+        !seen.prose().contains("ruled") && json(&seen)["identity"]["rulings"].is_null(),
+        "{}",
+        seen.prose()
+    );
+    assert!(!seen.prose().contains("other event carries"), "{}", seen.prose());
 }
 
 /// Codes that no single plant can rank first, with the test that shows them.

@@ -1,7 +1,10 @@
 //! What is stored is explained down to the entries.
 
-use super::planted::{SET_UP, event, issued};
-use super::{json, told, told_to};
+use tributary_domain::time::Timestamp;
+
+use super::planted::{SET_UP, click, event, issued, order, sent};
+use super::{asked, json, told, told_to};
+use crate::operations::explaining::{Sight, Stage};
 use crate::workbench::{NOW, Workbench};
 
 #[test]
@@ -19,10 +22,7 @@ fn an_order_is_explained_from_its_arrival_to_its_entries() {
     assert_eq!(conversion["touchpoints"][0]["age_seconds"], 2 * 86_400);
     assert_eq!(conversion["touchpoints"][0]["window_seconds"], 7 * 86_400);
     assert_eq!(conversion["touchpoints"][0]["verdict"]["code"], "eligible");
-    assert_eq!(
-        conversion["commissions"][0]["formula"],
-        "90.00 EUR x 10 % = 9.00 EUR; 1 of 2 parts of it = 4.50 EUR"
-    );
+    assert_eq!(conversion["commissions"][0]["formula"], "90.00 EUR x 10 % = 9.00 EUR; 50 % of it = 4.50 EUR");
     assert_eq!(conversion["fraud"]["verdict"], "not_judged");
     assert_eq!(conversion["entries"][0]["cause_kind"], "conversion");
     assert_eq!(value["identity"]["carries"], serde_json::json!(["customer_id", "transaction_id"]));
@@ -64,6 +64,73 @@ fn the_coins_that_rounding_left_over_are_named() {
     assert_eq!(sharing["credits"][1]["got_remainder"], false);
     assert_eq!(sharing["rounding"]["rounded_down_minor"], 9_999);
     assert_eq!(sharing["rounding"]["remainder_went_to"][0], sharing["credits"][0]["touchpoint"]);
+    let prose = told(&bench, "7").prose();
+    for sentence in [
+        "a: 33.3333 % = 33.34 EUR of 100.00 EUR (rounded up to the smallest coin).",
+        "n: 33.3333 % = 33.33 EUR of 100.00 EUR (rounded down to the smallest coin).",
+        "66.6667 % of it = 6.67 EUR",
+        "The exact amount is no whole number of the smallest coin; rounded, it is 6.67 EUR.",
+    ] {
+        assert!(prose.contains(sentence), "{sentence}: {prose}");
+    }
+    assert!(!prose.contains(" parts") && !prose.contains("10000/3") && !prose.contains("2000/3"), "{prose}");
+}
+
+#[test]
+fn an_event_is_found_by_the_id_that_its_sender_gave_it() {
+    for id in ["first", "b3f1c0de-0000-4000-8000-000000000001"] {
+        let mut bench = Workbench::with(SET_UP);
+        let order = |value: &str| {
+            event(
+                "conversion",
+                2,
+                &format!(r#""event_id":"{id}","transaction_id":"o-1","customer_id":"c","value":"{value}""#),
+            )
+        };
+        bench.tell("till", &[&order("90.00")]);
+        assert_eq!(told(&bench, id).progress.unwrap().causes[0].code, "not_processed_yet");
+        bench.desk.catch_up().unwrap();
+        let found = json(&told(&bench, id));
+        assert_eq!((&found["what"], &found["arrived"]["source"]), (&"conversion".into(), &"till".into()));
+        assert_eq!(found["conversion"]["transaction"], "o-1");
+        // What came later under the same id and said something else is told with it.
+        bench.tell("till", &[&order("80.00")]);
+        let explained = told(&bench, id);
+        assert_eq!(json(&explained)["arrived"]["conflicting_deliveries"], 1);
+        assert!(explained.prose().contains("payload_conflict"), "{}", explained.prose());
+        assert_eq!(told_to(&bench, "anna", id).what, "nothing");
+        assert_eq!(told_to(&bench, "zoe", id).what, "nothing");
+    }
+}
+
+#[test]
+fn what_a_commission_waits_for_is_told_by_the_moment_asked() {
+    let mut bench = Workbench::new();
+    bench.sell("1");
+    let told_at = |bench: &Workbench, now: Timestamp| {
+        let explanation = asked(bench, None, |sight| Sight { now, ..*sight }.explain("1").unwrap());
+        let lines = json(&explanation)["conversion"]["commissions"].clone();
+        let reason = |partner: &str| {
+            let lines = lines.as_array().unwrap();
+            let line = lines.iter().find(|line| line["partner"] == partner).unwrap();
+            line["reason"]["code"].as_str().unwrap().to_owned()
+        };
+        let stopped = explanation.progress.unwrap().stopped_at;
+        (reason("anna"), reason("ben"), stopped)
+    };
+    let expected = |anna: &str, ben: &str, stage| (anna.to_owned(), ben.to_owned(), Some(stage));
+    let early = Timestamp::parse("2026-03-03T09:59:59Z").unwrap();
+    assert_eq!(told_at(&bench, early), expected("in_hold_period", "in_hold_period", Stage::Payable));
+    assert_eq!(told_at(&bench, NOW), expected("payable", "below_minimum", Stage::InPayout));
+    crate::operations::payout::prepare(&mut bench.desk, &Workbench::brand(), "march", NOW, NOW).unwrap();
+    assert_eq!(told_at(&bench, NOW).0, "payout_prepared");
+    let prose = told(&bench, "1").prose();
+    assert!(prose.contains("The operator's word on it: approved."), "{prose}");
+    let mut bench = Workbench::with(SET_UP);
+    let _ = sent(&mut bench, &[click("a", 1), order(2, "")], "");
+    let prose = told(&bench, "o-1").prose();
+    assert!(prose.contains("No word of approval or rejection was given on it."), "{prose}");
+    assert!(!prose.contains("word on it: pending"), "{prose}");
 }
 
 #[test]

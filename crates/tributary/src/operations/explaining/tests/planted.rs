@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use tributary_adapters::canonical::DecodingRules;
 use tributary_adapters::import::ColumnMap;
 use tributary_domain::fact::PayoutStep;
+use tributary_domain::identity::Ruling;
 use tributary_domain::reason::Reason;
 use tributary_domain::time::{Span, Timestamp};
 
 use crate::operations::explaining::Stage;
+use crate::operations::identity;
 use crate::operations::payout::{advance, prepare};
 use crate::operations::reconcile;
 use crate::workbench::{NOW, Workbench};
@@ -112,6 +114,18 @@ fn reconciled(bench: &mut Workbench, value: &str) {
     let march = tributary_domain::time::Period::parse("2026-03").unwrap();
     let report = reconcile::apply(&mut bench.desk, &Workbench::shop(), march, &file, NOW).unwrap();
     assert_eq!(report.applied, 2, "the value and the word");
+}
+
+/// The operator rules that a customer never used a device.
+pub(super) fn separated(bench: &mut Workbench, customer: &str, visitor: &str) {
+    let brand = Workbench::brand();
+    let known = |text: &str| {
+        identity::identifier(bench.desk.state.as_ref(), &bench.desk.intake.keyring, &brand, text).unwrap()
+    };
+    let (one, other) = (known(&format!("customer:{customer}")), known(&format!("visitor:{visitor}")));
+    let because = "two people of one flat";
+    let ruling = identity::Considered::new(&brand, Ruling::Separate, one, other, because).unwrap();
+    assert!(ruling.apply(&mut bench.desk, NOW).unwrap().is_some());
 }
 
 /// A click id of a link of which no click is stored: issued at a door and then forgotten with its installation.
@@ -224,6 +238,21 @@ pub(super) const PLANTED: &[(&str, Stage, Plant)] = &[
         };
         let click = event("click", 1, r#""visitor_id":"kiosk","link":"a""#);
         sent(bench, &[click, order("1"), order("2"), order("3")], "o-1")
+    }),
+    ("identifier_shared", Stage::Considered, |bench| {
+        let identify = |customer: &str| {
+            event("identify", 2, &format!(r#""customer_id":"{customer}","visitor_id":"tablet""#))
+        };
+        let order = event("conversion", 3, r#""customer_id":"1","transaction_id":"o-1","value":"9.00""#);
+        let click = event("click", 1, r#""visitor_id":"tablet","link":"a""#);
+        last_event(bench, &[identify("1"), identify("2"), order, click])
+    }),
+    ("ruled_apart", Stage::Considered, |bench| {
+        let identify = event("identify", 2, r#""customer_id":"c","visitor_id":"phone1""#);
+        let click = event("click", 1, r#""visitor_id":"phone1","link":"a""#);
+        let click = last_event(bench, &[identify, order(3, ""), click]);
+        separated(bench, "c", "phone1");
+        click
     }),
     ("click_unknown", Stage::Joined, |bench| {
         sent(bench, &[order(2, r#","click_id":"their-click-77""#)], "o-1")

@@ -309,6 +309,37 @@ fn what_does_not_concern_a_partner_is_to_him_as_if_it_were_not_there() {
 }
 
 #[test]
+fn who_came_before_a_partner_cannot_be_read_from_whose_his_click_is() {
+    let whose = |happenings: &[Happening]| {
+        let bench = world(happenings);
+        let order = format!("o-{}", happenings.len() - 1);
+        let touchpoints = json(&told(&bench, &order))["conversion"]["touchpoints"].clone();
+        let own = touchpoints.as_array().unwrap().iter().find(|each| each["earner"] == "anna").unwrap();
+        let seen = told_to(&bench, "anna", own["click_id"].as_str().unwrap());
+        assert!(json(&seen)["identity"]["person"].is_null(), "{}", seen.prose());
+        let section = seen.sections.iter().find(|section| section.title == "Whose it is").unwrap();
+        section.lines[0].clone()
+    };
+    let alone = whose(&[(0, 0, 0, 2), (5, 0, 0, 3)]);
+    assert_eq!(alone, whose(&[(0, 1, 0, 1), (0, 0, 0, 2), (5, 0, 0, 3)]));
+    assert_eq!(alone, "What it carries joins it to a person.");
+}
+
+#[test]
+fn a_click_that_another_event_joined_is_not_told_to_be_of_the_same_device() {
+    let mut bench = Workbench::with(SET_UP);
+    let outcomes = bench.send(&[
+        r#"{"event_type":"click","timestamp":"2026-03-01T10:00:00Z","visitor_id":"v","link":"link-anna"}"#,
+        r#"{"event_type":"identify","timestamp":"2026-03-02T10:00:00Z","customer_id":"c","visitor_id":"v"}"#,
+        r#"{"event_type":"click","timestamp":"2026-03-03T10:00:00Z","customer_id":"c","link":"only-anna"}"#,
+    ]);
+    let (first, last) = (outcomes[0].event_id.unwrap(), outcomes[2].event_id.unwrap());
+    let prose = told_to(&bench, "anna", &last.to_string()).prose();
+    assert!(prose.contains(&format!("click of anna is of the same person. [{first}]")), "{prose}");
+    assert!(!prose.contains("the same device") && !prose.contains("names no identity"), "{prose}");
+}
+
+#[test]
 fn a_late_click_is_explained_to_its_partner_without_a_word_of_whom_it_yielded_to() {
     for late in [LATE, LATE + 1] {
         let bench = world(&[(13, 0, 0, 1), (12, 0, 0, 1), (late, 1, 0, 3)]);

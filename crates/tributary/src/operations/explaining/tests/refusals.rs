@@ -25,6 +25,16 @@ const BY_CONTENT: &[(&str, &str, Reason, Option<&str>)] = &[
     ("a command", r#""event_type":"payout""#, Reason::NotAllowed, Some("event_type")),
 ];
 
+/// Of the refusals by content, those whose field has a remedy of its own.
+const EXACT: &[(&str, &str)] = &[
+    ("invalid amount", "this source writes a decimal point"),
+    ("unknown currency", "three letters of ISO 4217"),
+    ("no amount", "Add `value` and `currency`"),
+    ("two amounts", "Send one amount"),
+    ("bad status", "approved, pending and rejected"),
+    ("a macro", "leave the field out"),
+];
+
 /// The reasons of whole requests, whether the sender was proven then, and the stage that was not reached.
 const BY_REQUEST: &[(Reason, bool, Stage)] = &[
     (Reason::SignatureMissing, false, Stage::Accepted),
@@ -70,7 +80,8 @@ fn what_an_order_was_refused_for_is_told_first() {
             assert_eq!((cause.rank, cause.code), (1, reason.code()), "{name}: {prose}");
             assert_eq!(progress.stopped_at, Some(Stage::Accepted), "{name}");
             assert_eq!(progress.passed, [Stage::Received], "{name}");
-            assert_eq!(cause.remedy, reason.hint(), "{name}");
+            let exact = EXACT.iter().find(|(each, _)| each == name).map(|(_, remedy)| *remedy);
+            assert!(cause.remedy.contains(exact.unwrap_or(reason.hint())), "{name}: {}", cause.remedy);
             assert!(
                 field.is_none_or(|field| prose.contains(&format!("Field: `{field}`."))),
                 "{name}: {prose}"
@@ -88,6 +99,22 @@ fn what_an_order_was_refused_for_is_told_first() {
             );
         }
     }
+}
+
+#[test]
+fn a_refused_amount_is_told_which_decimal_mark_its_source_writes() {
+    let set_up = "
+brands: [{key: acme, currency: EUR}]
+sources: [{key: shop, secrets: ['0123456789abcdef'], default_currency: EUR, decimal_comma: true}]
+";
+    let mut bench = Workbench::with(set_up);
+    bench.send(&[
+        r#"{"event_type":"conversion","transaction_id":"o-1","customer_id":"c","value":"1.234,56"}"#,
+    ]);
+    bench.desk.intake.refusals.flush();
+    let (progress, prose) = first(&bench, "o-1");
+    assert!(progress.causes[0].remedy.contains("`1234,56`"), "{prose}");
+    assert!(!prose.contains("1.234,56"), "what came is not kept: {prose}");
 }
 
 #[test]
