@@ -103,18 +103,22 @@ fn what_an_order_was_refused_for_is_told_first() {
 
 #[test]
 fn a_refused_amount_is_told_which_decimal_mark_its_source_writes() {
-    let set_up = "
-brands: [{key: acme, currency: EUR}]
-sources: [{key: shop, secrets: ['0123456789abcdef'], default_currency: EUR, decimal_comma: true}]
-";
-    let mut bench = Workbench::with(set_up);
-    bench.send(&[
-        r#"{"event_type":"conversion","transaction_id":"o-1","customer_id":"c","value":"1.234,56"}"#,
-    ]);
-    bench.desk.intake.refusals.flush();
-    let (progress, prose) = first(&bench, "o-1");
-    assert!(progress.causes[0].remedy.contains("`1234,56`"), "{prose}");
-    assert!(!prose.contains("1.234,56"), "what came is not kept: {prose}");
+    for (comma, amount, mark) in
+        [(true, "1.234,56", "writes a decimal comma"), (false, "1234,56", "writes a decimal point")]
+    {
+        let mut bench = Workbench::with(&format!(
+            "
+brands: [{{key: acme, currency: EUR}}]
+sources: [{{key: shop, secrets: ['0123456789abcdef'], default_currency: EUR, decimal_comma: {comma}}}]
+"
+        ));
+        bench.send(&[&format!(
+            r#"{{"event_type":"conversion","transaction_id":"o-1","customer_id":"c","value":"{amount}"}}"#
+        )]);
+        bench.desk.intake.refusals.flush();
+        let (progress, prose) = first(&bench, "o-1");
+        assert!(progress.causes[0].remedy.contains(mark), "{prose}");
+    }
 }
 
 #[test]
