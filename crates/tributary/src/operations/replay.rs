@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use serde::Serialize;
 use tributary_domain::configuration::Configuration;
 use tributary_domain::ids::{DeduplicationKey, EventId};
@@ -13,6 +12,7 @@ use tributary_store::log::{ConflictRecord, LogError, LogReader, LogRecord, Seque
 use tributary_store::state::sqlite::{SqliteConfigurationStore, SqliteStateReader, SqliteStateWriter};
 use tributary_store::state::{ConfigurationStore, JudgedAnew, StateReader};
 
+use super::settled::settled_snapshot;
 use super::state_hash::state_hash;
 use crate::engine::runner::step_back;
 use crate::engine::{Engine, Step};
@@ -20,10 +20,6 @@ use crate::engine::{Engine, Step};
 /// Records of one step of a rebuild. Nobody waits for its commits, and what is settled once for many records need not be settled again for
 /// each; more takes memory.
 const BATCH_RECORDS: usize = 20_000;
-/// How long to wait for a server that settles again after a change of its set-up.
-const LONGEST_WAIT: Duration = Duration::from_secs(150);
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
-
 /// How a rebuild ended.
 #[derive(Debug, Serialize)]
 pub struct Rebuilt {
@@ -125,25 +121,6 @@ pub fn rebuild(
         compare_seconds: started.elapsed().as_secs_f64(),
         records_per_second: records as f64 / rebuild_seconds.max(f64::EPSILON),
     })
-}
-
-/// One moment of the live state at which nothing waits to be settled again.
-fn settled_snapshot(live: &dyn StateReader) -> anyhow::Result<Box<dyn StateReader>> {
-    let started = Instant::now();
-    loop {
-        let snapshot = live.snapshot().context("the live state cannot be held still")?;
-        let waiting = snapshot.queue_length()?;
-        if waiting == 0 {
-            return Ok(snapshot);
-        }
-        drop(snapshot);
-        anyhow::ensure!(
-            started.elapsed() < LONGEST_WAIT,
-            "{waiting} clusters wait to be settled, as after a change of the set-up; run it again when a server \
-             (`tributary serve`) has done that"
-        );
-        std::thread::sleep(LOOK_AGAIN);
-    }
 }
 
 /// A log that ends at a record, though more may have come.
