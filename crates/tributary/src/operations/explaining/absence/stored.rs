@@ -204,7 +204,7 @@ fn shared(identity: &Identity) -> Option<Cause> {
     }
     let cause = Cause::new(
         "identifier_shared",
-        "Several customers share an identifier of it, such as that of a family's device, so that does not tell whose it is.",
+        "Several customers share an identifier of it, such as that of a family's device: what is anonymous there goes to the one who identified himself next, who need not be the one who bought.",
         "Let the shop send back the click id with the conversion, or send the `customer_id` with the click.",
     );
     Some(cause.with(format!("Shared: {}.", identity.shared.join(", "))))

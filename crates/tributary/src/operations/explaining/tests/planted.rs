@@ -240,12 +240,13 @@ pub(super) const PLANTED: &[(&str, Stage, Plant)] = &[
         sent(bench, &[click, order("1"), order("2"), order("3")], "o-1")
     }),
     ("identifier_shared", Stage::Considered, |bench| {
-        let identify = |customer: &str| {
-            event("identify", 2, &format!(r#""customer_id":"{customer}","visitor_id":"tablet""#))
+        let identify = |customer: u32, day: u32| {
+            event("identify", day, &format!(r#""customer_id":"{customer}","visitor_id":"tablet""#))
         };
-        let order = event("conversion", 3, r#""customer_id":"1","transaction_id":"o-1","value":"9.00""#);
-        let click = event("click", 1, r#""visitor_id":"tablet","link":"a""#);
-        last_event(bench, &[identify("1"), identify("2"), order, click])
+        let order = event("conversion", 4, r#""customer_id":"1","transaction_id":"o-1","value":"9.00""#);
+        // It goes to customer 2, who comes next, and 1 buys.
+        let click = event("click", 2, r#""visitor_id":"tablet","link":"a""#);
+        last_event(bench, &[identify(1, 1), identify(2, 3), order, click])
     }),
     ("ruled_apart", Stage::Considered, |bench| {
         let identify = event("identify", 2, r#""customer_id":"c","visitor_id":"phone1""#);
