@@ -8,7 +8,7 @@
 //! log records -> Batch -> clusters::assign -> load -> settle -> difference -> Books, Rollups -> Commit
 //! ```
 //!
-//! While more is waiting, steps overlap: the next one looks up and settles, seeing through [`view`] the commit that is not written yet; then that commit
+//! While more is waiting, steps overlap: the next one looks up and settles, seeing through `view.rs` the commit that is not written yet; then that commit
 //! is written while the next is drawn up and the batch after it is read and decoded.
 
 mod batch;
