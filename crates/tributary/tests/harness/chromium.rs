@@ -75,6 +75,12 @@ impl Browser {
     /// Sends a command and waits for its answer; events in between are passed over.
     #[track_caller]
     pub fn command(&mut self, method: &str, parameters: &Value) -> Value {
+        self.answer(method, parameters).unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    /// Sends a command and waits for its answer or the browser's complaint.
+    #[track_caller]
+    fn answer(&mut self, method: &str, parameters: &Value) -> Result<Value, Value> {
         self.last += 1;
         let id = self.last;
         let mut message = json!({ "id": id, "method": method, "params": parameters });
@@ -87,8 +93,8 @@ impl Browser {
         loop {
             let answer = self.next_message(method);
             if answer["id"] == id {
-                assert!(answer["error"].is_null(), "{method}: {}", answer["error"]);
-                return answer["result"].clone();
+                let error = &answer["error"];
+                return if error.is_null() { Ok(answer["result"].clone()) } else { Err(error.clone()) };
             }
         }
     }
@@ -131,7 +137,12 @@ impl Browser {
     #[track_caller]
     pub fn wait_for(&mut self, expression: &str) {
         let started = Instant::now();
-        while self.value(expression) != json!(true) {
+        let parameters = json!({ "expression": expression, "returnByValue": true });
+        // The page that is left answers with an error.
+        while !self
+            .answer("Runtime.evaluate", &parameters)
+            .is_ok_and(|found| found["result"]["value"] == true)
+        {
             assert!(started.elapsed() < PATIENCE, "never true: {expression}");
             std::thread::sleep(Duration::from_millis(20));
         }
