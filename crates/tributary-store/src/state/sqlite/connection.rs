@@ -95,7 +95,7 @@ pub(super) fn open(path: &Path, purpose: Purpose) -> Result<Connection, StateErr
         // Nodes and the index of clusters are written at random places: measured, twice the memory saves a quarter of the reads
         // with five million touchpoints stored. Small stores never use it all.
         Purpose::Engine => ("NORMAL", 128 * 1024),
-        Purpose::Scratch => ("OFF", 512 * 1024),
+        Purpose::Scratch => ("OFF", 256 * 1024),
         Purpose::SetUp => ("FULL", 2 * 1024),
         Purpose::Reading => ("NORMAL", 4 * 1024),
     };
